@@ -1,0 +1,1 @@
+"""FIELDS desktop application (Qt). Everything that computes is in fields_core."""

@@ -1,0 +1,1 @@
+"""FIELDS core: photo -> 3D head. No Qt anywhere below here."""
