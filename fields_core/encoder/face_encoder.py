@@ -18,6 +18,7 @@ from fields_core.encoder.bounds import bounded
 
 JAW_SIDEWAYS = 0.2  # radians; SMIRK's clamp of the jaw's y and z rotation
 NEUTRAL_SCALE = 7.0  # SMIRK's camera scale before training, for a crop of FLAME's head in metres
+MOST_COEFFICIENTS = 1000  # FLAME has 300 and 100
 POSE_BACKBONE = "tf_mobilenetv3_small_minimal_100"
 WIDE_BACKBONE = "tf_mobilenetv3_large_minimal_100"
 
@@ -38,6 +39,21 @@ class EncoderConfig:
     shape_backbone: str = WIDE_BACKBONE
     expression_backbone: str = WIDE_BACKBONE
     """Of the shared layout, the only one that is built."""
+
+    def __post_init__(self) -> None:
+        """Raises:
+        ValueError: sizes no head model has, or a backbone timm does not know (the values may come from a file).
+        """
+        sizes = (self.n_shape, self.n_expression)
+        if not all(isinstance(size, int) and 0 < size <= MOST_COEFFICIENTS for size in sizes):
+            raise ValueError(f"coefficients {sizes}, not between 1 and {MOST_COEFFICIENTS}")
+        if any(bounds and len(bounds) != self.n_expression for bounds in (self.expression_low, self.expression_high)):
+            raise ValueError(f"expression bounds are not {self.n_expression} numbers")
+        if self.layout not in ("three-branch", "shared"):
+            raise ValueError(f"layout {self.layout!r} is neither three-branch nor shared")
+        for name in (self.pose_backbone, self.shape_backbone, self.expression_backbone):
+            if not timm.is_model(name):
+                raise ValueError(f"timm knows no backbone {name!r}")
 
 
 class Backbone(nn.Module):
