@@ -1,8 +1,8 @@
 """A z-buffer in numba: what draws heads wherever there is no CUDA.
 
-Each face is tested over the pixels of its bounding box with edge functions (Pineda, "A Parallel Algorithm for Polygon
-Rasterization", SIGGRAPH 1988). Faces are drawn in order and a later one must be strictly nearer, so the answer does not
-depend on how many threads share the rows.
+Each face is filled row by row between its edges; the nearest surface so far is kept for each pixel (Catmull, "A
+Subdivision Algorithm for Computer Display of Curved Surfaces", 1974). Faces are drawn in order and a later one must be
+strictly nearer, so the answer does not depend on how many threads share the rows.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor
 
 from fields_core.render.rasterizer import check_input, missing_vertex
 
-_CRACK = np.float32(-4.0 * np.finfo(np.float32).eps)
-_LEAST_ROWS = 64  # a thread with fewer rows costs more than it saves
+_LEAST_RISE = np.float32(1e-20)  # pixels; an edge that rises less is level, and its slope would overflow
+_LEAST_ROWS = 256  # a thread with fewer rows costs more than it saves
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,56 +62,51 @@ def _draw_rows(points, faces, first_row, last_row, depth, pix_to_face):  # type:
         if a >= count or b >= count or c >= count:
             valid = False
             continue
-        ay = points[a, 1]
-        by = points[b, 1]
-        cy = points[c, 1]
-        top = min(ay, by, cy)
-        bottom = max(ay, by, cy)
-        if bottom < top_edge or top > bottom_edge:
+        ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
+        bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
+        cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
+        # Sort the corners downwards. Choices instead of branches: the processor cannot guess them.
+        swap = by < ay
+        ax, bx = (bx if swap else ax), (ax if swap else bx)
+        ay, by = (by if swap else ay), (ay if swap else by)
+        az, bz = (bz if swap else az), (az if swap else bz)
+        swap = cy < by
+        bx, cx = (cx if swap else bx), (bx if swap else cx)
+        by, cy = (cy if swap else by), (by if swap else cy)
+        bz, cz = (cz if swap else bz), (bz if swap else cz)
+        swap = by < ay
+        ax, bx = (bx if swap else ax), (ax if swap else bx)
+        ay, by = (by if swap else ay), (ay if swap else by)
+        az, bz = (bz if swap else az), (az if swap else bz)
+        top = np.ceil(max(ay, top_edge))
+        bottom = np.floor(min(cy, bottom_edge))
+        if not top <= bottom:
             continue
-        ax = points[a, 0]
-        bx = points[b, 0]
-        cx = points[c, 0]
-        left = min(ax, bx, cx)
-        right = max(ax, bx, cx)
-        if right < zero or left > right_edge:
-            continue
-        # Twice the signed area; the sign is divided out, so both sides are drawn. Not finite or zero: not drawn.
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        inverse = np.float32(1.0) / area
-        az = points[a, 2]
-        bz = points[b, 2]
-        cz = points[c, 2]
+        # Twice the signed area; the sign is divided out, so both sides are drawn. Zero or not finite: not drawn.
+        inverse = np.float32(1.0) / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
         if not (np.isfinite(inverse) and inverse != zero and np.isfinite(az + bz + cz)):
             continue
-        x0 = int(np.ceil(max(left, zero)))
-        x1 = int(np.floor(min(right, right_edge)))
-        y0 = int(np.ceil(max(top, top_edge)))
-        y1 = int(np.floor(min(bottom, bottom_edge)))
-        # Barycentrics as planes over the pixels, measured from the first vertex to stay precise.
-        beta_x = (cy - ay) * inverse
-        beta_y = (ax - cx) * inverse
-        gamma_x = (ay - by) * inverse
-        gamma_y = (bx - ax) * inverse
-        slope_b = bz - az
-        slope_c = cz - az
-        # Rounding must not open a crack where two faces meet on a pixel's centre.
-        beta_least = _CRACK * (abs(beta_x) * (right - left) + abs(beta_y) * (bottom - top))
-        gamma_least = _CRACK * (abs(gamma_x) * (right - left) + abs(gamma_y) * (bottom - top))
-        sum_most = np.float32(1.0) - beta_least - gamma_least
-        for row in range(y0, y1 + 1):
-            dy = np.float32(row) - ay
-            beta_row = beta_y * dy
-            gamma_row = gamma_y * dy
-            for column in range(x0, x1 + 1):
-                dx = np.float32(column) - ax
-                beta = beta_row + beta_x * dx
-                gamma = gamma_row + gamma_x * dx
-                if beta >= beta_least and gamma >= gamma_least and beta + gamma <= sum_most:
-                    z = az + beta * slope_b + gamma * slope_c
-                    if z < depth[row, column]:
-                        depth[row, column] = z
-                        pix_to_face[row, column] = face
+        z_by_x = ((bz - az) * (cy - ay) - (cz - az) * (by - ay)) * inverse
+        z_by_y = ((cz - az) * (bx - ax) - (bz - az) * (cx - ax)) * inverse
+        # Each edge runs from its upper end, so both faces that share it compute the same x: no cracks.
+        long_slope = (cx - ax) / (cy - ay)
+        upper_slope = (bx - ax) / (by - ay) if by - ay > _LEAST_RISE else zero
+        lower_slope = (cx - bx) / (cy - by) if cy - by > _LEAST_RISE else zero
+        for row in range(int(top), int(bottom) + 1):
+            y = np.float32(row)
+            on_long = ax + (y - ay) * long_slope
+            upper = y < by
+            on_short = (ax if upper else bx) + (y - (ay if upper else by)) * (upper_slope if upper else lower_slope)
+            left = np.ceil(max(min(on_long, on_short), zero))
+            right = np.floor(min(max(on_long, on_short), right_edge))
+            if not (left <= right and left >= zero and right <= right_edge):
+                continue  # beside the picture, or beyond what float32 can hold
+            z_row = az + z_by_y * (y - ay)
+            for column in range(int(left), int(right) + 1):
+                z = z_row + z_by_x * (np.float32(column) - ax)
+                if z < depth[row, column]:
+                    depth[row, column] = z
+                    pix_to_face[row, column] = face
     return valid
 
 
