@@ -1,7 +1,7 @@
 """Texture layout of the open head: MakeHuman's islands turned upright, the face magnified, and packed into one square.
 
-The source layout is that of a whole body and gives the head 3 % of the square. Here it fills it: the head on top, below it
-neck, mouth, eye sockets and eyeballs. All but teeth and tongue is mirror symmetric: what is at (u, v) belongs to the
+The source layout is that of a whole body and gives the head 3 % of the square. Here it fills it: the head on top, below
+it neck, mouth, eye sockets and eyeballs. All but teeth and tongue is mirror symmetric: what is at (u, v) belongs to the
 point opposite the one at (1 - u, v), so a skin texture is mirrored by flipping it.
 """
 
