@@ -10,7 +10,7 @@ import ast
 import io
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ Array = NDArray[Any]
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: the same bytes whenever it is written
 _MAX_MEMBERS = 256
 _MAX_DIMENSIONS = 8
-_PLAIN_KINDS = frozenset("biufU")
+PLAIN_KINDS = frozenset("biufU")
+"""Kinds of numpy types that hold numbers or texts and no objects."""
 
 
 def write_arrays(arrays: Mapping[str, Array], path: Path) -> None:
@@ -44,12 +45,15 @@ def write_arrays(arrays: Mapping[str, Array], path: Path) -> None:
             archive.writestr(info, member.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
-def read_arrays(path: Path, *, limit_bytes: int, error: type[FieldsError] = ModelFileError) -> dict[str, Array]:
+def read_arrays(
+    path: Path, *, limit_bytes: int, only: Collection[str] = (), error: type[FieldsError] = ModelFileError
+) -> dict[str, Array]:
     """Read an npz written by anybody.
 
     Args:
         path: the file.
-        limit_bytes: the most bytes all members together may hold once decompressed.
+        limit_bytes: the most bytes all members that are read may hold together once decompressed.
+        only: the members to read; all if empty.
         error: the kind of error to raise.
 
     Raises:
@@ -57,7 +61,7 @@ def read_arrays(path: Path, *, limit_bytes: int, error: type[FieldsError] = Mode
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
+            members = [info for info in archive.infolist() if not only or info.filename.removesuffix(".npy") in only]
             _check_sizes(path, members, limit_bytes, error)
             return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in members}
     except FileNotFoundError as cause:
@@ -131,6 +135,6 @@ def _parse_header(text: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         dtype = np.dtype(description)
     except (TypeError, SyntaxError) as cause:
         raise ValueError(f"no array has the type {description!r}"[:200]) from cause
-    if dtype.kind not in _PLAIN_KINDS:
+    if dtype.kind not in PLAIN_KINDS:
         raise ValueError(f"an array of type {dtype} is not plain numbers or texts")
     return shape, fortran, dtype

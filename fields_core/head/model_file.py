@@ -229,7 +229,10 @@ def _check_shape(path: Path, name: str, array: Array, shape: tuple[int | None, .
     if not fits:
         wanted = " x ".join("any" if extent is None else str(extent) for extent in shape)
         raise _bad(path, f"{name} of shape {wanted}", " x ".join(map(str, array.shape)) or "one number")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    kind = np.dtype(_STORED_AS.get(name, np.float32)).kind.replace("u", "i")
+    if array.dtype.kind.replace("u", "i") != kind:
+        raise _bad(path, f"{name} of type {np.dtype(_STORED_AS.get(name, np.float32))}", str(array.dtype))
+    if kind == "f" and not np.isfinite(array).all():
         raise _bad(path, f"{name} to be finite", "NaN or infinity")
 
 
