@@ -192,11 +192,17 @@ def solve(
 
 
 def _worth_trying(state: _State, step: Array, tolerance: float) -> bool:
-    """Mark a converged item: the model itself promises less than the tolerance."""
+    """Whether to evaluate a step. Marks an item as converged when the model itself promises less than the tolerance."""
     state.iterations += 1
-    if _promised(state, step) <= tolerance * state.cost + np.finfo(np.float64).tiny and state.damping <= _DAMPING_START:
+    if _promised(state, step) <= tolerance * state.cost and state.damping <= _DAMPING_START:
         state.converged = state.finished = True
     return not state.finished
+
+
+def _damp(state: _State) -> None:
+    state.damping *= state.growth
+    state.growth *= 2.0
+    state.finished = state.damping > _DAMPING_CEILING
 
 
 def _accept_or_damp(
@@ -225,9 +231,7 @@ def _accept_or_damp(
     if abs(gained) <= tolerance * state.cost and promised <= tolerance * state.cost:
         state.converged = state.finished = True
         return
-    state.damping *= state.growth
-    state.growth *= 2.0
-    state.finished = state.damping > _DAMPING_CEILING
+    _damp(state)
 
 
 def _promised(state: _State, step: Array) -> float:
@@ -262,14 +266,16 @@ def _step(state: _State, constraints: Constraints) -> Array:
     """The damped Gauss-Newton step that stays inside the constraints, (N,).
 
     Active set: unknowns at a bound that the gradient pushes outward are held; whatever the free step then carries
-    across a bound or an inequality is held there, and the rest is solved again.
+    across a bound or an inequality is held there, and the rest is solved again. That greedy choice can hold too much,
+    so the best move of a single unknown is taken where it gains more; hence nothing stalls short of the optimum.
     """
     x, gradient = state.x, state.gradient
     damped = state.normal.copy()
     diagonal = np.diagonal(state.normal)
     damped[np.diag_indices_from(damped)] += state.damping * np.maximum(diagonal, 1e-12 * max(diagonal.max(), 1e-300))
     low, high = constraints.lower - x, constraints.upper - x
-    rows, room = constraints.rows, constraints.limits - constraints.rows @ x if len(constraints.rows) else np.zeros(0)
+    rows = constraints.rows
+    room = np.maximum(constraints.limits - rows @ x, 0.0) if len(rows) else constraints.limits
     step = np.zeros_like(x)
     held = ((low >= 0) & (gradient > 0)) | ((high <= 0) & (gradient < 0))
     tight = np.zeros(len(rows), dtype=bool)
@@ -283,12 +289,20 @@ def _step(state: _State, constraints: Constraints) -> Array:
         tight |= broken
         step = np.clip(step, low, high)
         step[~held] = 0.0
-    step = np.clip(step, low, high)
-    if len(rows):  # the start is inside, so a shorter step always is
-        rise = rows @ step
-        over = rise > np.maximum(room, 0.0)
-        if over.any():
-            step = step * (np.maximum(room, 0.0)[over] / rise[over]).min()
+    step = constraints.feasible((x + step)[None])[0] - x
+    single = _best_single_move(gradient, np.diagonal(damped), low, high, rows, room)
+    return single if _promised(state, single) > _promised(state, step) else step
+
+
+def _best_single_move(gradient: Array, curvature: Array, low: Array, high: Array, rows: Array, room: Array) -> Array:
+    """The move of one unknown alone that the damped model likes best, (N,)."""
+    moves = np.clip(-gradient / np.maximum(curvature, 1e-300), low, high)
+    if len(rows):
+        moves[(rows * moves > room[:, None]).any(axis=0)] = 0.0
+    gains = -gradient * moves - 0.5 * curvature * moves**2
+    best = int(gains.argmax())
+    step = np.zeros_like(moves)
+    step[best] = moves[best]
     return step
 
 

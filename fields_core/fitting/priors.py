@@ -1,0 +1,82 @@
+"""What the fit believes before it looks at the landmarks: bounds, couplings and Gaussian priors of every unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fields_core.fitting.landmark_model import Unknowns
+from fields_core.fitting.solver import Constraints, Prior
+from fields_core.head.model import HeadModel
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FitPriors:
+    """Strengths of the priors; angles in radians.
+
+    The neighbouring landmarks' errors are far from independent, so ``landmark_sigma`` is several times the error of
+    one landmark: it sets how many standard deviations of identity a given misfit is worth.
+    """
+
+    n_shape: int = 60
+    """Leading shape coefficients that landmarks can tell (99 % of the open head's variance is in 62)."""
+    landmark_sigma: float = 0.05
+    """Of the landmarks' extent (about the eye distance)."""
+    outlier_sigmas: float = 4.0
+    """Where the robust loss starts to let go of a landmark."""
+    shape_sigma: float = 1.0
+    unit_sigma: float = 0.5
+    """Spread of a named unit in [0, 1] around its mean."""
+    unit_sparsity: float = 0.3
+    """How far below zero the mean of an unneeded unit lies: the L1 part of the prior."""
+    free_sigma: float = 1.0
+    """Spread of unnamed expression coefficients (FLAME), standard deviations."""
+    jaw_sigma: float = 0.25
+    jaw_sideways_sigma: float = 0.02
+    gaze_sigma: float = 0.35
+    vergence_sigma: float = 0.05
+    max_iterations: int = 30
+    tolerance: float = 1e-4
+
+    def constraints(self, head: HeadModel, unknowns: Unknowns) -> Constraints:
+        """Bounds, and mouthClose <= jaw opening where the head has that unit (ARKit: lips close an open jaw)."""
+        u = unknowns
+        lower, upper = np.full(u.size, -np.inf), np.full(u.size, np.inf)
+        lower[0] = 1e-3  # the scale of the camera
+        lower[u.jaw_pose], upper[u.jaw_pose] = (0.0, -0.1, -0.1), (head.jaw_open_radians, 0.1, 0.1)
+        lower[u.gaze], upper[u.gaze] = (-0.6, -0.8, -0.3), (0.6, 0.8, 0.3)
+        lower[u.eyelids], upper[u.eyelids] = 0.0, 0.0 if _has_blink(head) else 1.0
+        lower[u.shape], upper[u.shape] = -4.0, 4.0
+        bounds = head.expression_bounds.detach().cpu().double().numpy()
+        lower[u.expression], upper[u.expression] = bounds[:, 0], bounds[:, 1]
+        if "mouthClose" not in head.expression_names:
+            return Constraints(lower, upper)
+        row = np.zeros((1, u.size))
+        row[0, u.expression.start + head.expression_names.index("mouthClose")] = 1.0
+        row[0, u.jaw_pose.start] = -1.0 / head.jaw_open_radians
+        return Constraints(lower, upper, row, np.zeros(1))
+
+    def prior(
+        self, head: HeadModel, unknowns: Unknowns, batch: int, scores: Sequence[Mapping[str, float]] | None
+    ) -> Prior:
+        """Means and precisions of ``batch`` faces."""
+        u = unknowns
+        mean, sigma = np.zeros((batch, u.size)), np.full((batch, u.size), np.inf)
+        sigma[:, u.shape] = self.shape_sigma
+        sigma[:, u.jaw_pose] = (self.jaw_sigma, self.jaw_sideways_sigma, self.jaw_sideways_sigma)
+        sigma[:, u.gaze] = (self.gaze_sigma, self.gaze_sigma, self.vergence_sigma)
+        sigma[:, u.eyelids] = self.unit_sigma
+        bounds = head.expression_bounds.detach().cpu().double().numpy()
+        one_sided = bounds[:, 0] >= 0.0
+        sigma[:, u.expression] = np.where(one_sided, self.unit_sigma, self.free_sigma)
+        mean[:, u.expression] = np.where(one_sided, -self.unit_sparsity, 0.0)
+        return Prior(mean, 1.0 / sigma**2)
+
+
+def _has_blink(head: HeadModel) -> bool:
+    return "eyeBlinkLeft" in head.expression_names
