@@ -1,0 +1,151 @@
+"""Pictures of heads, differentiable with respect to every part of the code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fields_core.camera import project
+from fields_core.datatypes import CROP_SIZE, FaceCode
+from fields_core.head import HeadModel
+from fields_core.render.interpolation import interpolate, pixel_barycentrics, vertex_normals
+from fields_core.render.lighting import clay_lighting, sh_shading
+from fields_core.render.rasterizer import Rasterizer, choose_rasterizer
+
+CLAY = 0.75  # sRGB of the grey that heads without colour are made of
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedHead:
+    """What a camera sees of a batch of B heads."""
+
+    image: Tensor
+    """(B, 3, H, W) RGB; 0 on the background."""
+    mask: Tensor
+    """(B, 1, H, W) 1 where the head is seen, else 0."""
+    normals: Tensor
+    """(B, 3, H, W) unit, model frame; 0 on the background."""
+    depth: Tensor
+    """(B, 1, H, W) z of the image frame, less is nearer; 0 on the background."""
+    albedo: Tensor
+    """(B, 3, H, W) colour before light."""
+    pix_to_face: Tensor = field(repr=False)
+    """(B, H, W) face numbers, -1 on the background."""
+    barycentrics: Tensor = field(repr=False)
+    """(B, H, W, 3)."""
+
+
+class HeadRenderer:
+    """Draws the heads of one head model.
+
+    All pictures are square, in the image frame of the code's camera. Everything but the silhouette is differentiable.
+    """
+
+    def __init__(self, head: HeadModel, rasterizer: Rasterizer | None = None) -> None:
+        """Args:
+        head: whose codes are drawn.
+        rasterizer: None chooses by the device of the head.
+        """
+        self._head = head
+        self._rasterizer = rasterizer if rasterizer is not None else choose_rasterizer(head.faces.device)
+
+    def shade(self, code: FaceCode, size: int = CROP_SIZE) -> RenderedHead:
+        """The head as its code says: its albedo in its light. A head model without albedo is grey."""
+        return self._draw(code, self._albedo_map(code), code.lighting, size)
+
+    def clay(self, code: FaceCode, size: int = CROP_SIZE) -> RenderedHead:
+        """A grey head in a fixed light: shape alone."""
+        lighting = clay_lighting(code.lighting).expand(len(code), -1, -1)
+        return self._draw(code, None, lighting, size)
+
+    def textured(self, code: FaceCode, texture: Tensor, size: int = CROP_SIZE) -> RenderedHead:
+        """The head with a texture, without light of its own.
+
+        Args:
+            texture: (B or 1, 3, T, T) RGB in [0, 1], first row at v = 1.
+        """
+        return self._draw(code, texture.expand(len(code), -1, -1, -1), None, size)
+
+    def _albedo_map(self, code: FaceCode) -> Tensor | None:
+        if self._head.n_albedo == 0 or len(self._head.uv) == 0:
+            return None
+        return self._head.albedo(code.albedo)
+
+    def _draw(self, code: FaceCode, texture: Tensor | None, lighting: Tensor | None, size: int) -> RenderedHead:
+        posed = self._head(code)
+        points = project(posed, code.camera)
+        pix_to_face = self._rasterizer(points, self._head.faces, size, size)
+        return draw_surface(
+            Surface(points, vertex_normals(posed, self._head.faces), self._head.faces),
+            pix_to_face,
+            None if texture is None else Texture(self._head.uv, self._head.uv_faces, texture),
+            lighting,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Posed meshes that share their faces."""
+
+    points: Tensor
+    """(B, V, 3) image frame."""
+    normals: Tensor
+    """(B, V, 3) model frame."""
+    faces: Tensor
+    """(F, 3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """Pictures wrapped around a surface."""
+
+    uv: Tensor
+    """(T, 2), v up."""
+    uv_faces: Tensor
+    """(F, 3)."""
+    texels: Tensor
+    """(B, 3, T, T) RGB in [0, 1], first row at v = 1."""
+
+
+def draw_surface(
+    surface: Surface, pix_to_face: Tensor, texture: Texture | None, lighting: Tensor | None
+) -> RenderedHead:
+    """Recompute, differentiably, what is seen at each pixel.
+
+    Args:
+        pix_to_face: (B, H, W) of the surface's points.
+        texture: None for grey.
+        lighting: (B, 9, 3); None shows the texture as it is.
+    """
+    barycentrics = pixel_barycentrics(surface.points, surface.faces, pix_to_face)
+    mask = (pix_to_face >= 0)[:, None].to(surface.points.dtype)
+    vertex_values = torch.cat([surface.normals, surface.points[..., 2:]], dim=-1)
+    values = interpolate(vertex_values, surface.faces, pix_to_face, barycentrics)
+    normals = functional.normalize(values[:, :3], dim=1, eps=1e-8)
+    if texture is None:
+        albedo = mask * values.new_full((1, 3, 1, 1), CLAY)
+    else:
+        uv = texture.uv.to(barycentrics.dtype).expand(len(mask), -1, -1)
+        where = interpolate(uv, texture.uv_faces, pix_to_face, barycentrics)
+        albedo = mask * sample_texture(texture.texels.to(barycentrics.dtype), where)
+    image = albedo
+    if lighting is not None:
+        image = albedo * sh_shading(normals.permute(0, 2, 3, 1), lighting).permute(0, 3, 1, 2)
+    return RenderedHead(image, mask, normals, values[:, 3:], albedo, pix_to_face, barycentrics)
+
+
+def sample_texture(texels: Tensor, uv: Tensor) -> Tensor:
+    """Bilinear lookup.
+
+    Args:
+        texels: (B, C, T, T), first row at v = 1; texel i of n has its centre at u = (i + 1/2) / n.
+        uv: (B, 2, H, W), v up.
+
+    Returns:
+        (B, C, H, W).
+    """
+    grid = torch.stack([2.0 * uv[:, 0] - 1.0, 1.0 - 2.0 * uv[:, 1]], dim=-1)
+    return functional.grid_sample(texels, grid, mode="bilinear", padding_mode="border", align_corners=False)
