@@ -1,0 +1,1 @@
+"""Photo files, faces and their landmarks, and the crop that encoder and fit look at."""
