@@ -16,6 +16,7 @@ from fields_core.head.model_file import PARENTS, HeadModelFile
 from fields_core.head.skinning import blend, joint_transforms, pose_feature, rodrigues, skin
 
 _NEUTRAL_SCALE = 5.0  # a head 0.25 m high fills 62 % of the crop
+_COARSE_ALBEDO = 256  # texels; averaged once to this size, which is what fits and previews ask for
 _AMBIENT = math.sqrt(4.0 * math.pi)  # the coefficient of Y00 = 1 / sqrt(4 pi) that lights every side with 1
 
 
@@ -64,6 +65,7 @@ class HeadModel(nn.Module):
     _landmark_barycentrics: Tensor
     _region_masks: Tensor
     _albedo_mean: Tensor
+    _albedo_coarse: Tensor
     _albedo_directions: Tensor
 
     def __init__(self, file: HeadModelFile) -> None:
@@ -89,6 +91,8 @@ class HeadModel(nn.Module):
         self._keep("_landmark_barycentrics", file.landmark_barycentrics)
         self._keep("_region_masks", file.region_masks)
         self._keep("_albedo_mean", np.moveaxis(file.albedo_mean, -1, 0)[None])
+        coarse = min(len(file.albedo_mean), _COARSE_ALBEDO)
+        self.register_buffer("_albedo_coarse", _resized(self._albedo_mean / 255.0, coarse), persistent=False)
         scales = file.albedo_scales[:, None, None, None] / 127.0
         self._keep("_albedo_directions", (np.moveaxis(file.albedo_dirs, -1, 1) * scales).astype(np.float32))
 
@@ -206,7 +210,8 @@ class HeadModel(nn.Module):
             (B, 3, size, size) sRGB in [0, 1], first row at v = 1, in the coefficients' precision.
         """
         dtype = coefficients.dtype
-        mean = _resized(self._albedo_mean.to(dtype) / 255.0, size)
+        small = size <= self._albedo_coarse.shape[-1]
+        mean = _resized(self._albedo_coarse.to(dtype) if small else self._albedo_mean.to(dtype) / 255.0, size)
         if self.n_albedo == 0:
             return mean.expand(len(coefficients), -1, -1, -1)
         directions = self._albedo_directions.to(dtype)

@@ -103,5 +103,5 @@ def skin(vertices: Tensor, weights: Tensor, rotations: Tensor, translations: Ten
         (B, V, 3) metres.
     """
     transforms = torch.cat([rotations, translations.unsqueeze(-1)], -1).flatten(2)  # (B, J, 12)
-    per_vertex = (weights @ transforms).view(*vertices.shape, 4)  # (B, V, 3, 4)
+    per_vertex = (weights @ transforms).reshape(*vertices.shape, 4)  # (B, V, 3, 4)
     return (per_vertex[..., :3] * vertices.unsqueeze(-2)).sum(-1) + per_vertex[..., 3]
