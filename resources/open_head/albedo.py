@@ -1,7 +1,7 @@
 """The colour of the open head: skin, lips, brows, eyes and short hair, painted by formula, and a linear model of it.
 
-There is no free texture of skin to build on, so everything here is made from smooth functions of the place on the head and
-of seeded noise. No light is painted in. Colours are sRGB in [0, 1], lengths millimetres.
+There is no free texture of skin to build on, so everything here is made from smooth functions of the place on the head
+and of seeded noise. No light is painted in. Colours are sRGB in [0, 1], lengths millimetres.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ class AlbedoModel:
 
 
 def sample_complexions(count: int, seed: int) -> list[Complexion]:
-    """People: all tones equally likely, dark hair and eyes likelier with dark skin, freckles and blond hair with light."""
+    """People: all tones equally likely; dark skin with dark hair and eyes, light skin with freckles and fair hair."""
     rng = np.random.default_rng(seed)
     people = []
     for _ in range(count):

@@ -10,8 +10,6 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
-
 PINNED = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell"}
 """Sums in another order end in other last bits. OpenBLAS reads these once, when it is loaded."""
 
@@ -23,17 +21,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("open_head.npz"))
     options = parser.parse_args(arguments)
 
+    from fields_core.assets import find_asset
     from resources.open_head.geometry import build_geometry
     from resources.open_head.head_file import geometry_arrays, write_npz
     from resources.open_head.source import find_source
-    from resources.open_head.uv import layout_uv
+    from resources.open_head.surface import surface_arrays
 
     source = find_source(options.source)
     geometry = build_geometry(source)
-    arrays = geometry_arrays(geometry)
-    layout = layout_uv(geometry.topology, geometry.v_template)
-    arrays |= {"vt": layout.vt.astype(np.float32), "ft": layout.ft.astype(np.int32)}
-    write_npz(options.out, arrays)
+    write_npz(options.out, geometry_arrays(geometry) | surface_arrays(geometry, find_asset("face_landmarker.task")))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What lies under each texel of the open head's layout: the place on the template, and how far it is from lips and lids."""
+"""What lies under each texel of the open head's layout: where on the template, and how far from lips and lids."""
 
 from __future__ import annotations
 
