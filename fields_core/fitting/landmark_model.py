@@ -81,18 +81,18 @@ class LandmarkModel:
 
     def __init__(self, head: HeadModel, n_shape: int) -> None:
         self.unknowns = Unknowns(min(n_shape, head.n_shape), head.n_expression)
-        corners = head._landmark_corners.cpu().numpy()  # (L, 3)
-        barycentric = _numpy(head._landmark_barycentrics)  # (L, 3)
+        corners = head.landmark_corners.cpu().numpy()  # (L, 3)
+        barycentric = _numpy(head.landmark_barycentrics)  # (L, 3)
         self.count = len(corners)
-        self._feature_columns = head._pose_columns.cpu().numpy()
+        self._feature_columns = head.pose_columns.cpu().numpy()
         order = _linear_rows(head, self.unknowns.n_shape)
-        linear = np.moveaxis(_numpy(head._directions[order]).reshape(len(order), -1, 3), 0, -1)  # (V, 3, C)
-        features = np.moveaxis(_numpy(head._pose_directions).reshape(len(self._feature_columns), -1, 3), 0, -1)
-        template, weights = _numpy(head._template), _numpy(head._weights)
-        joint_base = _numpy(head._joint_template)  # (5, 3)
+        linear = np.moveaxis(_numpy(head.directions[order]).reshape(len(order), -1, 3), 0, -1)  # (V, 3, C)
+        features = np.moveaxis(_numpy(head.pose_directions).reshape(len(self._feature_columns), -1, 3), 0, -1)
+        template, weights = _numpy(head.template), _numpy(head.skinning_weights)
+        joint_base = _numpy(head.joint_template)  # (5, 3)
         joint_directions = np.zeros((5, 3, len(order) + features.shape[2]))  # joints do not follow the eyelids
         joint_directions[..., 2 : len(order)] = np.moveaxis(
-            _numpy(head._joint_directions[order[2:]]).reshape(-1, 5, 3), 0, -1
+            _numpy(head.joint_directions[order[2:]]).reshape(-1, 5, 3), 0, -1
         )
 
         directions = np.concatenate([linear, features], axis=2)

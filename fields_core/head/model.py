@@ -44,6 +44,12 @@ class HeadModel(nn.Module):
         landmark_ids: (L,) long, see above.
         landmark_weights: (L,) trust in [0, 1] for fitting.
         landmarks_105, landmarks_68: long, rows of `landmarks`; empty if the model lacks them.
+        template: (V, 3) metres, the mean head at rest.
+        directions: (S + E + 2, 3 V) metres: shape, expression, left and right eyelid, as `skinning.blend` wants them.
+        joint_template, joint_directions: (5, 3) and (S + E, 15) metres: the same for the joints; eyelids move none.
+        pose_columns, pose_directions: (K,) long and (K, 3 V) metres: which of the 36 pose features have correctives.
+        skinning_weights: (V, 5).
+        landmark_corners, landmark_barycentrics: (L, 3) long vertices and (L, 3) weights of each landmark.
     """
 
     expression_bounds: Tensor
@@ -54,15 +60,15 @@ class HeadModel(nn.Module):
     landmark_weights: Tensor
     landmarks_105: Tensor
     landmarks_68: Tensor
-    _template: Tensor
-    _directions: Tensor
-    _joint_template: Tensor
-    _joint_directions: Tensor
-    _pose_columns: Tensor
-    _pose_directions: Tensor
-    _weights: Tensor
-    _landmark_corners: Tensor
-    _landmark_barycentrics: Tensor
+    template: Tensor
+    directions: Tensor
+    joint_template: Tensor
+    joint_directions: Tensor
+    pose_columns: Tensor
+    pose_directions: Tensor
+    skinning_weights: Tensor
+    landmark_corners: Tensor
+    landmark_barycentrics: Tensor
     _region_masks: Tensor
     _albedo_mean: Tensor
     _albedo_coarse: Tensor
@@ -87,8 +93,8 @@ class HeadModel(nn.Module):
         self._keep("landmark_weights", file.landmark_weights)
         self._keep("landmarks_105", file.landmarks_105.astype(np.int64))
         self._keep("landmarks_68", file.landmarks_68.astype(np.int64))
-        self._keep("_landmark_corners", file.f[file.landmark_faces].astype(np.int64))
-        self._keep("_landmark_barycentrics", file.landmark_barycentrics)
+        self._keep("landmark_corners", file.f[file.landmark_faces].astype(np.int64))
+        self._keep("landmark_barycentrics", file.landmark_barycentrics)
         self._keep("_region_masks", file.region_masks)
         self._keep("_albedo_mean", np.moveaxis(file.albedo_mean, -1, 0)[None])
         coarse = min(len(file.albedo_mean), _COARSE_ALBEDO)
@@ -105,13 +111,13 @@ class HeadModel(nn.Module):
         eyelids = [file.l_eyelid[..., None], file.r_eyelid[..., None]]
         regressor = file.J_regressor.astype(np.float64)
         joints = [np.einsum("jv,vkc->cjk", regressor, unit).reshape(unit.shape[2], -1) for unit in units]
-        self._keep("_template", file.v_template)
-        self._keep("_directions", np.concatenate([_as_rows(unit) for unit in units + eyelids]))
-        self._keep("_joint_template", (regressor @ file.v_template).astype(np.float32))
-        self._keep("_joint_directions", np.concatenate(joints).astype(np.float32))
-        self._keep("_pose_columns", file.posedirs_columns.astype(np.int64))
-        self._keep("_pose_directions", _as_rows(file.posedirs))
-        self._keep("_weights", file.weights)
+        self._keep("template", file.v_template)
+        self._keep("directions", np.concatenate([_as_rows(unit) for unit in units + eyelids]))
+        self._keep("joint_template", (regressor @ file.v_template).astype(np.float32))
+        self._keep("joint_directions", np.concatenate(joints).astype(np.float32))
+        self._keep("pose_columns", file.posedirs_columns.astype(np.int64))
+        self._keep("pose_directions", _as_rows(file.posedirs))
+        self._keep("skinning_weights", file.weights)
 
     @property
     def has_landmarks(self) -> bool:
@@ -121,7 +127,7 @@ class HeadModel(nn.Module):
     @property
     def n_vertices(self) -> int:
         """V."""
-        return int(self._template.shape[0])
+        return int(self.template.shape[0])
 
     def region(self, name: str) -> Tensor:
         """The vertices of a region of the head: face, lips, eyes, brows, nose, ears, neck, scalp, ...
@@ -147,8 +153,8 @@ class HeadModel(nn.Module):
         Returns:
             FaceCode of ``batch`` equal faces, in the module's precision and on its device.
         """
-        zeros = self._template.new_zeros
-        camera = self._template.new_tensor([_NEUTRAL_SCALE, 0.0, 0.0])
+        zeros = self.template.new_zeros
+        camera = self.template.new_tensor([_NEUTRAL_SCALE, 0.0, 0.0])
         lighting = zeros(batch, 9, 3)
         lighting[:, 0] = _AMBIENT
         return FaceCode(
@@ -179,13 +185,13 @@ class HeadModel(nn.Module):
         """
         dtype = code.expression.dtype
         units = torch.cat([code.shape, code.expression], 1)
-        shaped = blend(self._template.to(dtype), self._directions.to(dtype), torch.cat([units, code.eyelids], 1))
-        joints = blend(self._joint_template.to(dtype), self._joint_directions.to(dtype), units)
+        shaped = blend(self.template.to(dtype), self.directions.to(dtype), torch.cat([units, code.eyelids], 1))
+        joints = blend(self.joint_template.to(dtype), self.joint_directions.to(dtype), units)
         pose = torch.cat([code.head_pose, code.neck_pose, code.jaw_pose, code.eye_pose], 1)
         rotations = rodrigues(pose.view(len(pose), len(PARENTS), 3))
-        correctives = pose_feature(rotations)[:, self._pose_columns] @ self._pose_directions.to(dtype)
+        correctives = pose_feature(rotations)[:, self.pose_columns] @ self.pose_directions.to(dtype)
         posed = shaped + correctives.view_as(shaped)
-        return skin(posed, self._weights.to(dtype), *joint_transforms(rotations, joints, PARENTS))
+        return skin(posed, self.skinning_weights.to(dtype), *joint_transforms(rotations, joints, PARENTS))
 
     def landmarks(self, vertices: Tensor) -> Tensor:
         """The landmarks of posed heads; see the class for which ones.
@@ -196,8 +202,8 @@ class HeadModel(nn.Module):
         Returns:
             (B, L, 3) in the same frame.
         """
-        corners = vertices[:, self._landmark_corners]  # (B, L, 3, 3)
-        return (corners * self._landmark_barycentrics.to(vertices.dtype)[..., None]).sum(-2)
+        corners = vertices[:, self.landmark_corners]  # (B, L, 3, 3)
+        return (corners * self.landmark_barycentrics.to(vertices.dtype)[..., None]).sum(-2)
 
     def albedo(self, coefficients: Tensor, size: int = 256) -> Tensor:
         """Skin colour without light, in the layout of `uv`.
