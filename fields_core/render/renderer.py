@@ -69,6 +69,11 @@ class HeadRenderer:
         """
         return self._draw(code, texture.expand(len(code), -1, -1, -1), None, size)
 
+    def texture_coordinates(self, rendered: RenderedHead) -> Tensor:
+        """Where in the texture each pixel is: (B, 2, H, W), v up; 0 on the background."""
+        uv = self._head.uv.to(rendered.barycentrics.dtype).expand(len(rendered.mask), -1, -1)
+        return interpolate(uv, self._head.uv_faces, rendered.pix_to_face, rendered.barycentrics)
+
     def _albedo_map(self, code: FaceCode) -> Tensor | None:
         if self._head.n_albedo == 0 or len(self._head.uv) == 0:
             return None
