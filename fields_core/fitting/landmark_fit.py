@@ -216,6 +216,22 @@ class LandmarkFitter:
         )
 
 
+def landmark_errors(points: Array, landmarks: NDArray[np.floating], ids: NDArray[np.integer]) -> Array:
+    """How far projected landmarks are from the detector's.
+
+    Args:
+        points: (B, L, 2) projected, in the frame of ``landmarks``.
+        landmarks: (B, 478, 2) detected.
+        ids: (L,) which of the 478 the points are.
+
+    Returns:
+        (B,) mean distance over the distance of the iris centres (of a profile, where they close up, over at least .4 of
+        the landmarks' extent).
+    """
+    seen = np.asarray(landmarks, dtype=np.float64)
+    return np.asarray(np.linalg.norm(points - seen[:, ids], axis=2).mean(axis=1) / _eye_distances(seen))
+
+
 def _eye_distances(landmarks: Array) -> Array:
     """(B, 478, 2) -> (B,) distance of the iris centres, in profile at least .4 of the landmarks' extent."""
     irises = np.linalg.norm(landmarks[:, _LEFT_IRIS] - landmarks[:, _RIGHT_IRIS], axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,18 @@ from fields_core.fitting.solver import Constraints, Prior
 from fields_core.head.model import HeadModel
 
 Array = NDArray[np.float64]
+
+# Shown the open head with one unit at 1, MediaPipe's score for it rises to .85 (smile), .75 (blink, jawOpen), .46
+# (browInnerUp) and .45 (pucker); for most others it hardly moves.
+_TRUSTED_SCORES = (
+    "mouthSmileLeft",
+    "mouthSmileRight",
+    "eyeBlinkLeft",
+    "eyeBlinkRight",
+    "jawOpen",
+    "browInnerUp",
+    "mouthPucker",
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,12 @@ class FitPriors:
     vergence_sigma: float = 0.05
     max_iterations: int = 30
     tolerance: float = 1e-4
+
+    @classmethod
+    def fine(cls) -> FitPriors:
+        """For a second, closer look that may take longer: every shape coefficient, half the trust in the priors."""
+        default = cls()
+        return replace(default, n_shape=1000, landmark_sigma=default.landmark_sigma / 2, max_iterations=100)
 
     def constraints(self, head: HeadModel, unknowns: Unknowns) -> Constraints:
         """Bounds, and mouthClose <= jaw opening where the head has that unit (ARKit: lips close an open jaw)."""
@@ -75,7 +93,19 @@ class FitPriors:
         one_sided = bounds[:, 0] >= 0.0
         sigma[:, u.expression] = np.where(one_sided, self.unit_sigma, self.free_sigma)
         mean[:, u.expression] = np.where(one_sided, -self.unit_sparsity, 0.0)
+        if scores is not None:
+            self._hint(head, u, mean, scores)
         return Prior(mean, 1.0 / sigma**2)
+
+    def _hint(self, head: HeadModel, u: Unknowns, mean: Array, scores: Sequence[Mapping[str, float]]) -> None:
+        """Move the means of the trusted units towards the detector's scores, in place."""
+        for name in _TRUSTED_SCORES:
+            score = np.array([min(max(float(face.get(name, 0.0)), 0.0), 1.0) for face in scores])
+            if name == "jawOpen":
+                mean[:, u.jaw_pose.start] = score * head.jaw_open_radians
+            elif name in head.expression_names:
+                column = u.expression.start + head.expression_names.index(name)
+                mean[:, column] = score - (1.0 - score) * self.unit_sparsity
 
 
 def _has_blink(head: HeadModel) -> bool:
