@@ -32,7 +32,7 @@ def surface_arrays(geometry: HeadGeometry, landmarker: Path) -> dict[str, NDArra
         "ft": layout.ft.astype(np.int32),
         "albedo_mean": albedo.mean,
         "albedo_dirs": albedo.dirs,
-        "albedo_scales": albedo.scales,
+        "albedo_scales": albedo.scales / np.float32(255.0),  # the file holds sRGB in [0, 1]
         "landmark_faces": landmarks.faces.astype(np.int32),
         "landmark_barycentrics": landmarks.barycentrics.astype(np.float32),
         "landmark_weights": landmarks.weights.astype(np.float32),
