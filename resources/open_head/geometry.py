@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.open_head.expressions import expression_basis, expression_names
+from resources.open_head.expressions import CLOSED_LIPS, expression_basis, expression_names
 from resources.open_head.identity import draw_samples, shape_basis
 from resources.open_head.regions import Regions, build_regions
 from resources.open_head.rig import Rig, build_rig
+from resources.open_head.seams import LEFT_LIDS, LIPS, find_seam
 from resources.open_head.source import Source
 from resources.open_head.topology import HeadTopology, build_topology
 
@@ -52,7 +53,11 @@ def build_geometry(source: Source) -> HeadGeometry:
     """Build everything from the source files; half a minute on one core, no randomness left to chance."""
     topology = build_topology(source)
     samples = draw_samples(source, topology, PEOPLE, SEED)
+    lips = find_seam(source, topology, samples.vertices.mean(axis=0), LIPS)
+    samples = replace(samples, vertices=lips.closed(samples.vertices, CLOSED_LIPS))
     shape = shape_basis(samples.vertices, topology, COMPONENTS)
+    left_lids = find_seam(source, topology, shape.mean, LEFT_LIDS)
+    rig = build_rig(source, topology, shape, samples)
     return HeadGeometry(
         v_template=shape.mean,
         faces=topology.faces,
@@ -61,10 +66,10 @@ def build_geometry(source: Source) -> HeadGeometry:
         parts=topology.part_names,
         mirror=topology.mirror,
         shape_directions=shape.directions,
-        expression_directions=expression_basis(source, topology),
+        expression_directions=expression_basis(source, topology, shape.mean, rig, lips, left_lids),
         expression_names=tuple(expression_names(source)),
         people=samples.vertices[:300].astype(np.float32),
-        rig=build_rig(source, topology, shape, samples),
-        regions=build_regions(source, topology, shape.mean),
+        rig=rig,
+        regions=build_regions(source, topology, shape.mean, lips.ring),
         topology=topology,
     )

@@ -13,8 +13,8 @@ from resources.open_head.topology import HeadTopology
 
 EYE_MIDPOINT = np.array([0.0, 0.024, 0.040])
 """Metres: where FLAME has it, about."""
-SPREAD = {"head": 0.12, "forehead": 0.14, "neck": 0.10, "ears": 0.20, "eyes": 0.18, "nose": 0.22, "mouth": 0.18}
-SPREAD |= {"chin": 0.18, "cheek": 0.22, "eyebrows": 0.20}
+SPREAD = {"head": 0.12, "forehead": 0.14, "neck": 0.10, "ears": 0.20, "eyes": 0.18, "nose": 0.20, "mouth": 0.18}
+SPREAD |= {"chin": 0.18, "cheek": 0.20, "eyebrows": 0.20}
 """Standard deviation of the local controls, by folder; larger values give caricatures."""
 _EAR_SHAPE_SPREAD = 0.12
 _SIDE_SPREAD = 0.025  # between the left and the right of a paired control
@@ -105,7 +105,7 @@ def _align(points: NDArray[np.float64], source: Source, topology: HeadTopology) 
     for _ in range(2):
         reference = points.mean(axis=0)
         reference[:split] = (reference[:split] + topology.reflect(reference[:split])) / 2
-        eyes = [reference[:split][topology.part(part)].mean(axis=0) for part in ("l_eye", "r_eye")]
+        eyes = [topology.eye_centre(reference[:split], part) for part in ("l_eye", "r_eye")]
         reference += EYE_MIDPOINT - (eyes[0] + eyes[1]) / 2
         points = np.stack([_rigid(person, person[rigid], reference[rigid]) for person in points])
     return points

@@ -11,9 +11,10 @@ from PIL import Image
 
 from resources.open_head.identity import head_vertices
 from resources.open_head.source import Source
-from resources.open_head.topology import HeadTopology
+from resources.open_head.topology import HeadTopology, neighbour_mean
 
 REGIONS = ("face", "lips", "eyes", "brows", "nose", "ears", "neck", "scalp", "eyeballs", "teeth", "mouth")
+LIP_RINGS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,14 +24,20 @@ class Regions:
     """(R, V); regions may overlap: lips, eyes, brows and nose are parts of the face."""
 
 
-def build_regions(source: Source, topology: HeadTopology, mean: NDArray[np.float64]) -> Regions:
-    """Regions of the mean head (V, 3) metres, from the source's painted masks, its targets' reach and plain boxes."""
+def build_regions(
+    source: Source, topology: HeadTopology, mean: NDArray[np.float64], lip_ring: NDArray[np.int64]
+) -> Regions:
+    """Regions of the mean head (V, 3) metres, from the source's painted masks, its targets' reach and plain boxes.
+
+    Args:
+        lip_ring: the vertices on which the lips touch.
+    """
     skin = topology.part("skin")
     x, y, z = (mean * 1000).T
-    eye = mean[topology.part("l_eye")].mean(axis=0) * 1000
+    eye = topology.eye_centre(mean, "l_eye") * 1000
     inside = skin & _painted(source, topology, "inside-mouth")
     ears = skin & _painted(source, topology, "ears")
-    lips = skin & _painted(source, topology, "lips") & ~inside
+    lips = _lips(topology, lip_ring, inside)
     head = head_vertices(source, topology)
     lids = np.hypot((np.abs(x) - eye[0]) / 21, (y - eye[1]) / 14) < 1
     front = head & ~ears & ~inside
@@ -50,6 +57,16 @@ def build_regions(source: Source, topology: HeadTopology, mean: NDArray[np.float
         "mouth": inside | topology.part("tongue"),
     }
     return Regions(REGIONS, np.stack([masks[name] for name in REGIONS]))
+
+
+def _lips(topology: HeadTopology, lip_ring: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(V,) the red of the lips: so many rings of vertices outward from where they touch."""
+    joined = neighbour_mean(topology.faces, len(topology.parts))
+    lips = np.zeros(len(topology.parts), dtype=bool)
+    lips[lip_ring] = True
+    for _ in range(LIP_RINGS):
+        lips |= (joined @ lips > 0) & ~inside
+    return lips & lips[topology.mirror]
 
 
 def _painted(source: Source, topology: HeadTopology, name: str) -> NDArray[np.bool_]:

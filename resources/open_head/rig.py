@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from resources.open_head.expressions import face_unit
 from resources.open_head.identity import EYE_MIDPOINT, Samples, ShapeBasis
 from resources.open_head.source import Source
 from resources.open_head.topology import HeadTopology
@@ -41,16 +40,16 @@ class Rig:
 
 def build_rig(source: Source, topology: HeadTopology, shape: ShapeBasis, samples: Samples) -> Rig:
     """The rig of the mean head, whose joints follow the identity as the source's joint markers do."""
-    jaw_open = face_unit(source, topology, "jawOpen")
+    jaw_open = topology.face_unit(source, "jawOpen")
     angle = _jaw_angle(shape.mean, jaw_open, topology)
     weights = _weights(source, topology, shape.mean, jaw_open, angle)
     regressor = _joint_regressor(topology, shape, samples)
     directions = np.zeros((*shape.mean.shape, len(POSE_COLUMNS)))
     pivot = regressor[_JAW] @ shape.mean
-    corrective = _jaw_corrective(shape.mean, jaw_open, weights[:, _JAW], angle, pivot) / (2 * np.sin(angle))
+    corrective = _jaw_corrective(shape.mean, jaw_open, weights, angle, pivot) / (2 * np.sin(angle))
     directions[..., 0], directions[..., 1] = -corrective, corrective
     for place, side in ((2, "Left"), (4, "Right")):
-        down, up = (face_unit(source, topology, f"eyeLook{way}{side}") for way in ("Down", "Up"))
+        down, up = (topology.face_unit(source, f"eyeLook{way}{side}") for way in ("Down", "Up"))
         lids = (down / np.sin(LOOK_DOWN_RADIANS) - up / np.sin(LOOK_UP_RADIANS)) / 2
         lids[~topology.part("skin")] = 0
         directions[..., place], directions[..., place + 1] = -lids / 2, lids / 2
@@ -61,6 +60,12 @@ def rotation_x(angle: float) -> NDArray[np.float64]:
     """(3, 3) right-handed rotation about x, radians."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+
+
+def blend_rotations(weights: NDArray[np.float64], jaw_angle: float) -> NDArray[np.float64]:
+    """(V, 3, 3) what linear blend skinning with weights (V, 5) does to a displacement when the jaw turns about x."""
+    jaw = weights[:, _JAW, None, None]
+    return (1 - jaw) * np.eye(3) + jaw * rotation_x(jaw_angle)
 
 
 def _jaw_angle(mean: NDArray[np.float64], jaw_open: NDArray[np.float64], topology: HeadTopology) -> float:
@@ -80,7 +85,7 @@ def _weights(
     jaw_open: NDArray[np.float64],
     angle: float,
 ) -> NDArray[np.float64]:
-    """Of the jaw, the share of the rigid motion each vertex makes (the source's own weights miss its jawOpen by 4 mm)."""
+    """The jaw's are the share of the rigid motion each vertex makes: the source's own miss its jawOpen by 4 mm."""
     skin = topology.part("skin")
     rigid = (mean - JAW_PIVOT) @ (rotation_x(angle) - np.eye(3)).T
     jaw = np.clip((jaw_open * rigid).sum(axis=1) / ((rigid**2).sum(axis=1) + 1e-12), 0, 1)
@@ -102,7 +107,7 @@ def _joint_regressor(topology: HeadTopology, shape: ShapeBasis, samples: Samples
     """Joints as weighted means of skin vertices in a slab around them, fitted to the joint markers of many people."""
     regressor = np.zeros((5, len(shape.mean)))
     for joint, part in ((_LEFT, "l_eye"), (_RIGHT, "r_eye")):
-        regressor[joint, topology.part(part)] = 1 / topology.part(part).sum()
+        regressor[joint, topology.eye_poles(part)] = 0.5
     neck, head, mouth = (samples.joints[:_FIT_PEOPLE, i] for i in range(3))
     wanted = {_ROOT: neck, _NECK: 0.55 * neck + 0.45 * head}
     wanted[_JAW] = mouth + (JAW_PIVOT - samples.joints[:, 2].mean(axis=0))
@@ -124,13 +129,11 @@ def _joint_regressor(topology: HeadTopology, shape: ShapeBasis, samples: Samples
 def _jaw_corrective(
     mean: NDArray[np.float64],
     jaw_open: NDArray[np.float64],
-    weight: NDArray[np.float64],
+    weights: NDArray[np.float64],
     angle: float,
     pivot: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """(V, 3) what must be added before skinning so that the rotated jaw gives the unit jawOpen exactly."""
-    turn = rotation_x(angle)
-    skinned = mean + weight[:, None] * ((mean - pivot) @ (turn - np.eye(3)).T)
-    blend = (1 - weight)[:, None, None] * np.eye(3) + weight[:, None, None] * turn
+    skinned = mean + weights[:, _JAW, None] * ((mean - pivot) @ (rotation_x(angle) - np.eye(3)).T)
     missing = mean + jaw_open - skinned
-    return np.linalg.solve(blend, missing[..., None])[..., 0]
+    return np.linalg.solve(blend_rotations(weights, angle), missing[..., None])[..., 0]

@@ -60,6 +60,22 @@ class HeadTopology:
         sign = np.array([-1.0, 1.0, 1.0]).reshape((3,) + (1,) * (field.ndim - axis - 2))
         return turned * sign
 
+    def eye_centre(self, points: NDArray[np.float64], part: str) -> NDArray[np.float64]:
+        """The centre (..., 3) of "l_eye" or "r_eye" in points (..., V, 3)."""
+        return points[..., self.eye_poles(part), :].mean(axis=-2)
+
+    def eye_poles(self, part: str) -> NDArray[np.int64]:
+        """(2,) the foremost and hindmost vertex of an eyeball."""
+        return np.flatnonzero(self.part(part))[[0, -1]]
+
+    def face_unit(self, source: Source, name: str) -> NDArray[np.float64]:
+        """(V, 3) metres: an ARKit face unit at 1, symmetric or the exact mirror image of that of the other side."""
+        other = {"Left": "Right", "Right": "Left"}
+        side = next((s for s in other if name.endswith(s)), "")
+        twin = name.removesuffix(side) + other[side] if side else name
+        here, there = self.lift @ source.face_unit(name), self.lift @ source.face_unit(twin)
+        return (here + self.reflect(there)) / 2
+
     def smooth(self, values: NDArray[np.float64], rounds: int, amount: float = 0.5) -> NDArray[np.float64]:
         """Values (V, ...) blended ``rounds`` times with the mean of their neighbours."""
         mean = neighbour_mean(self.faces, len(self.parts))
