@@ -100,7 +100,8 @@ class HeadModel(nn.Module):
         coarse = min(len(file.albedo_mean), _COARSE_ALBEDO)
         self.register_buffer("_albedo_coarse", _resized(self._albedo_mean / 255.0, coarse), persistent=False)
         scales = file.albedo_scales[:, None, None, None] / 127.0
-        self._keep("_albedo_directions", (np.moveaxis(file.albedo_dirs, -1, 1) * scales).astype(np.float32))
+        directions = np.ascontiguousarray(np.moveaxis(file.albedo_dirs, -1, 1)) * scales.astype(np.float32)
+        self._keep("_albedo_directions", directions)
 
     def _keep(self, name: str, array: np.ndarray) -> None:
         self.register_buffer(name, torch.tensor(array), persistent=False)

@@ -25,7 +25,7 @@ PARENTS = (-1, 0, 1, 1, 1)
 POSE_FEATURES = 36
 """(R - I) of the joints 1..4, nine entries each."""
 
-_LIMIT_BYTES = 256 * 2**20
+_LIMIT_BYTES = 128 * 2**20
 _MAX_COORDINATE = 10.0  # metres; no head is larger, but a model in millimetres is
 _IN_MILLIMETRES = ("shapedirs", "expression_dirs", "posedirs", "l_eyelid", "r_eyelid")
 _TEXTS = ("name", "licence")

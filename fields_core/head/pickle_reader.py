@@ -85,6 +85,13 @@ def _new_array(*_: Any) -> _Array:
     return _Array()
 
 
+def _array_of(data: Any, kind: Any, shape: Any, order: Any) -> _Array:
+    """numpy's _frombuffer(bytes, dtype, shape, order), as protocol 5 stores arrays."""
+    array = _Array()
+    array.state = (1, shape, kind, order == "F", data)
+    return array
+
+
 def _new_object(*arguments: Any) -> _Passive:
     """copyreg's _reconstructor(type, base, state), as Python 2's protocols 0 and 1 make an object."""
     kind = arguments[0] if arguments else None
@@ -100,6 +107,11 @@ def _to_bytes(text: Any = "", encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes() -> bytes:
+    """bytes(), as protocol 2 stores them where there are none."""
+    return b""
+
+
 def _known_names() -> Iterator[tuple[tuple[str, str], Any]]:
     """Every name a file may use, under the modules it had in Python 2 and 3, numpy 1 and 2, old and new scipy."""
     yield ("numpy", "dtype"), _Type
@@ -107,6 +119,8 @@ def _known_names() -> Iterator[tuple[tuple[str, str], Any]]:
     for multiarray in ("numpy.core.multiarray", "numpy._core.multiarray"):
         yield (multiarray, "_reconstruct"), _Call(_new_array)
         yield (multiarray, "scalar"), _Ignored
+    for numeric in ("numpy.core.numeric", "numpy._core.numeric"):
+        yield (numeric, "_frombuffer"), _Call(_array_of)
     for kind, stand_in in (("csc", _SparseColumns), ("csr", _SparseRows)):
         for module in (f"scipy.sparse.{kind}", f"scipy.sparse._{kind}"):
             yield (module, f"{kind}_matrix"), stand_in
@@ -119,6 +133,7 @@ def _known_names() -> Iterator[tuple[tuple[str, str], Any]]:
     for builtins in ("builtins", "__builtin__"):
         yield (builtins, "object"), _Ignored
         yield (builtins, "set"), _Ignored
+        yield (builtins, "bytes"), _Call(_no_bytes)
     for copyreg in ("copyreg", "copy_reg"):
         yield (copyreg, "_reconstructor"), _Call(_new_object)
 
