@@ -8,19 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fields_core.face_mesh import FACE_OVAL
 from fields_core.losses.masking import masked_mean
-
-FACE_OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-
-# (upper, lower) points that meet when the eye, or the mouth, shuts.
-EYELID_PAIRS = (
-    (161, 163), (160, 144), (159, 145), (158, 153), (157, 154),
-    (388, 390), (387, 373), (386, 374), (385, 380), (384, 381),
-)  # fmt: skip
-LIP_PAIRS = ((80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318))
 
 
 def landmark_loss(predicted: Tensor, target: Tensor, point_weights: Tensor, sample_weights: Tensor) -> Tensor:
@@ -58,7 +47,7 @@ def closure_loss(predicted: Tensor, target: Tensor, pairs: tuple[tuple[int, int]
 
     Args:
         predicted, target: (B, 478, 2) image frame.
-        pairs: `EYELID_PAIRS` or `LIP_PAIRS`.
+        pairs: `EYELID_PAIRS` or `LIP_PAIRS` of `fields_core.face_mesh`.
         weights: (B,) 0 where a sample has no landmarks.
     """
     upper, lower = (list(side) for side in zip(*pairs, strict=True))

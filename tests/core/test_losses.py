@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fields_core.datatypes import FaceCode
+from fields_core.face_mesh import EYELID_PAIRS, FACE_OVAL, LIP_PAIRS
 from fields_core.losses.direct3d import base_model_loss, direct_3d_loss
 from fields_core.losses.emotion import (
     EmotionTruth,
@@ -20,14 +21,7 @@ from fields_core.losses.emotion import (
     tempered_cross_entropy,
     valence_arousal_loss,
 )
-from fields_core.losses.landmarks import (
-    EYELID_PAIRS,
-    FACE_OVAL,
-    LIP_PAIRS,
-    closure_loss,
-    contour_visibility,
-    landmark_loss,
-)
+from fields_core.losses.landmarks import closure_loss, contour_visibility, landmark_loss
 from fields_core.losses.masking import masked_mean
 from fields_core.losses.photometric import photometric_loss
 
