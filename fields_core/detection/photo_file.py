@@ -23,20 +23,20 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from fields_core.datatypes import Photo
-from fields_core.detection.pixel_array import rgb8
+from fields_core.detection.pixel_array import NEUTRAL_GROUND, rgb8
 from fields_core.errors import PhotoError
 
 MIN_SIDE = 16  # pixels; nothing smaller shows a face
 MAX_JPEG_PIXELS = 300_000_000  # JPEG is shrunk while it is decoded
 MAX_PIXELS = 150_000_000  # the other formats are decoded whole: 0.6 GB
 WORKING_PIXELS = 40_000_000
-NEUTRAL_GROUND = (128, 128, 128)
 _JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
 _OTHER_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".dib", ".gif", ".webp", ".avif", ".ppm", ".pgm", ".pbm", ".jp2")
 SUFFIXES = frozenset(_JPEG_SUFFIXES + _OTHER_SUFFIXES)
 
-# A closed list: Pillow's other readers start programs (EPS) or guess (raw formats without a signature).
-_FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "AVIF", "PPM", "JPEG2000")
+# A closed list: Pillow's other readers start programs (EPS) or guess (raw formats without a signature). MPO comes
+# through the JPEG reader and must not be named: Pillow knows no reader of that name.
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "AVIF", "PPM", "JPEG2000")
 _READABLE = "a JPEG, PNG, TIFF, BMP, GIF, WebP or AVIF picture"
 _EXPORT_AS_JPEG = "Open it in a picture viewer and export it as JPEG or PNG."
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -82,7 +82,7 @@ def photo_from_array(array: NDArray[Any], path: Path | None = None) -> Photo:
         PhotoError: another shape or number type, values that are not finite or out of range, too small, too large.
     """
     name = str(path) if path is not None else "the picture"
-    pixels = rgb8(array, NEUTRAL_GROUND, name)
+    pixels = rgb8(array, name)
     height, width = pixels.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise _too_small(name, width, height)
