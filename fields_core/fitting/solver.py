@@ -170,19 +170,17 @@ def solve(
     everything = np.arange(len(x), dtype=np.intp)
     states = [
         _State(x[item], *_normal_equations(residuals, jacobian, x[item], prior, item, loss))
-        for item, residuals, jacobian in zip(everything, *function(x, everything), strict=True)
+        for item, residuals, jacobian in zip(range(len(x)), *function(x, everything), strict=True)
     ]
     for _ in range(max_iterations):
-        running = np.array([i for i in everything if not states[i].finished], dtype=np.intp)
-        if not running.size:
+        steps = {i: _step(state, constraints) for i, state in enumerate(states) if not state.finished}
+        moving = [i for i, step in steps.items() if _worth_trying(states[i], step, tolerance)]
+        if not moving:
             break
-        steps = {int(i): _step(states[i], constraints) for i in running}
-        moving = np.array([i for i in running if _worth_trying(states[i], steps[int(i)], tolerance)], dtype=np.intp)
-        if not moving.size:
-            continue
-        trials = np.stack([states[i].x + steps[int(i)] for i in moving])
-        for i, trial, residuals, jacobian in zip(moving, trials, *function(trials, moving), strict=True):
-            _accept_or_damp(states[i], steps[int(i)], trial, residuals, jacobian, prior, int(i), loss, tolerance)
+        trials = np.stack([states[i].x + steps[i] for i in moving])
+        evaluated = function(trials, np.array(moving, dtype=np.intp))
+        for i, trial, residuals, jacobian in zip(moving, trials, *evaluated, strict=True):
+            _accept_or_damp(states[i], steps[i], trial, residuals, jacobian, prior, i, loss, tolerance)
     return Solution(
         np.stack([state.x for state in states]) if states else x,
         np.array([state.cost for state in states]),
@@ -319,8 +317,8 @@ def _solve_free(damped: Array, gradient: Array, rows: Array, room: Array, held: 
         step[free] = right / np.maximum(np.diagonal(damped)[free], 1e-300)
         return
     solution = lapack.dpotrs(factor, right, lower=1)[0]
-    active = [k for k in range(len(rows)) if np.any(rows[k, free] != 0)]
-    if active:
+    active = np.flatnonzero((rows[:, free] != 0).any(axis=1)) if len(rows) else np.zeros(0, np.intp)
+    if active.size:
         C = rows[np.ix_(active, free)]
         missing = C @ solution - (room[active] - rows[active][:, held] @ step[held])
         spread = lapack.dpotrs(factor, C.T, lower=1)[0]

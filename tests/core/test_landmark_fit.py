@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -185,3 +187,62 @@ def test_no_faces_give_an_empty_result(head, fitter):
     result = fitter.fit(np.zeros((0, 478, 2)))
     assert len(result.code) == 0
     assert result.code.expression.shape == (0, head.n_expression)
+
+
+@pytest.fixture(scope="module")
+def flame_like() -> HeadModel:
+    """Unnamed two-sided expression coefficients, separate eyelids, and only some of the landmarks, as FLAME has."""
+    egg = tiny_head()
+    kept = np.flatnonzero([not name.startswith("eyeBlink") for name in egg.expression_names])[:20]
+    rows = np.concatenate([np.arange(0, 468, 4), np.arange(468, 478)])
+    return HeadModel(
+        dataclasses.replace(
+            egg,
+            name="flame-like",
+            expression_names=tuple(f"expression {k + 1}" for k in range(len(kept))),
+            expression_dirs=egg.expression_dirs[..., kept],
+            expression_bounds=np.tile(np.float32([-3, 3]), (len(kept), 1)),
+            landmark_ids=rows.astype(np.int32),
+            landmark_faces=egg.landmark_faces[rows],
+            landmark_barycentrics=egg.landmark_barycentrics[rows],
+            landmark_weights=egg.landmark_weights[rows],
+            landmarks_105=np.arange(105, dtype=np.int32),
+            landmarks_68=np.arange(68, dtype=np.int32),
+        )
+    )
+
+
+def test_a_head_without_blink_units_blinks_with_its_eyelids_and_uses_only_its_own_landmarks(flame_like):
+    code = random_code(flame_like, 2, seed=11)
+    code = code.replace(eyelids=torch.tensor([[0.8, 0.1], [0.0, 0.6]]), expression=code.expression - 0.3)
+    landmarks = np.full((2, 478, 2), 7.0)  # what this head lacks must not matter
+    landmarks[:] = image_landmarks(flame_like, code).mean(axis=1, keepdims=True)
+    landmarks[:, flame_like.landmark_ids.numpy()] = image_landmarks(flame_like, code)
+    result = LandmarkFitter(flame_like, loose()).fit(landmarks)
+    assert result.landmark_error.max() < 2e-3
+    torch.testing.assert_close(result.code.eyelids, code.eyelids, atol=0.05, rtol=0)
+    assert result.code.expression.min() < -0.05
+    assert result.code.expression.shape[1] == 20
+
+
+def test_a_head_without_landmarks_cannot_be_fitted():
+    bare = dataclasses.replace(
+        tiny_head(),
+        landmark_ids=np.zeros(0, np.int32),
+        landmark_faces=np.zeros(0, np.int32),
+        landmark_barycentrics=np.zeros((0, 3), np.float32),
+        landmark_weights=np.zeros(0, np.float32),
+        landmarks_105=np.zeros(0, np.int32),
+        landmarks_68=np.zeros(0, np.int32),
+    )
+    with pytest.raises(FitError):
+        LandmarkFitter(HeadModel(bare))
+
+
+def test_the_detectors_scores_tip_the_balance_only_for_units_it_knows(head, fitter):
+    landmarks = image_landmarks(head, head.neutral_code())
+    plain = fitter.fit(landmarks).code.expression[0]
+    hinted = fitter.fit(landmarks, [{"mouthSmileLeft": 0.9, "cheekPuff": 0.9, "unheardOf": 0.9}]).code.expression[0]
+    smile, puff = (head.expression_names.index(name) for name in ("mouthSmileLeft", "cheekPuff"))
+    assert hinted[smile] > plain[smile]
+    assert hinted[puff] <= plain[puff] + 0.02
