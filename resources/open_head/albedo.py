@@ -232,14 +232,14 @@ class Painter:
 
 @dataclass(frozen=True, eq=False)
 class AlbedoModel:
-    """albedo = mean + sum over a of coefficient * dirs[a] / 127 * scales[a], in units of sRGB / 255."""
+    """albedo = mean / 255 + sum over a of coefficient * dirs[a] / 127 * scales[a], sRGB in [0, 1]."""
 
     mean: NDArray[np.uint8]
     """(H, H, 3) sRGB."""
     dirs: NDArray[np.int8]
     """(A, h, h, 3)."""
     scales: NDArray[np.float32]
-    """(A,) sRGB / 255 a standard deviation."""
+    """(A,) greatest change a standard deviation makes anywhere, sRGB in [0, 1]."""
 
 
 def sample_complexions(count: int, seed: int) -> list[Complexion]:
@@ -285,7 +285,7 @@ def build_albedo(
     return AlbedoModel(
         np.round(np.clip(detailed, 0, 255)).astype(np.uint8),
         dirs.reshape(components, *mean.shape),
-        scales.astype(np.float32),
+        (scales / 255).astype(np.float32),
     )
 
 

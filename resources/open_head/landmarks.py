@@ -3,7 +3,8 @@
 Pictures of many identities are shown to MediaPipe. Every landmark is then the place on the surface whose projection is
 nearest to MediaPipe's answers on the average over all pictures (mean distance, so outliers count little). The search is
 over texels: the layout is a chart of the surface on which lips and lids lie well apart. Finally the left and the right
-half are averaged, and the offsets measured on real photographs are added (see `calibrate`).
+half are averaged, and offsets measured on real photographs are added: MediaPipe sees renders a little differently (see
+`calibrate`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from fields_core.detection.landmarker import Landmarker
+from fields_core.files import replacing
 from fields_core.render.cpu import CpuRasterizer
 from resources.open_head.albedo import Painter, sample_complexions
 from resources.open_head.geometry import HeadGeometry
@@ -30,7 +32,7 @@ from resources.open_head.views import Camera, draw
 COUNT = 478
 _VIEWS, _TEMPLATE_VIEWS, _COMPLEXIONS = 96, 20, 10
 _COARSE, _FINE, _REACH = 256, 2048, 12
-_BARYCENTRIC_STEPS = 256
+_BARYCENTRIC_STEPS, _OFFSET_UNITS = 256, 8192
 _DEEPEST = -0.06  # metres: what lies further back is no face
 
 
@@ -53,14 +55,14 @@ class LandmarkEmbedding:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One picture: which head, seen how, and what MediaPipe said."""
+    """One picture of one head, and what MediaPipe said about it."""
 
-    vertices: NDArray[np.float64]
-    """(V, 3) metres."""
-    camera: Camera
+    screen: NDArray[np.float64]
+    """(V, 2) where the vertices are in the picture, pixels or any other unit."""
     points: NDArray[np.float64]
-    """(478, 2) pixels."""
-    weight: float = 1.0
+    """(478, 2) MediaPipe's answer in the same unit."""
+    millimetres: float
+    """How many millimetres at the head one unit is."""
 
 
 def show_views(geometry: HeadGeometry, layout: UvLayout, landmarker: Path, seed: int = 5) -> list[View]:
@@ -78,7 +80,8 @@ def show_views(geometry: HeadGeometry, layout: UvLayout, landmarker: Path, seed:
             vertices, camera = _open_jaw(geometry, vertices, angle), Camera(round(yaw, 2), round(pitch, 2))
             found = find.find(draw(camera, vertices, geometry.faces, layout, albedos[index % _COMPLEXIONS]))
             if found:
-                views.append(View(vertices, camera, found[0].points[:, :2]))
+                screen = camera.project(vertices)[:, :2]
+                views.append(View(screen, found[0].points[:, :2].round(2), camera.millimetres_per_pixel))
     return views
 
 
@@ -127,7 +130,7 @@ class Surface:
     def points(
         self, vertices: NDArray[np.float64], face: NDArray[np.int64], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """(N, 3) where places are on a head (V, 3)."""
+        """(N, D) where places are, given where the vertices are (V, D)."""
         result: NDArray[np.float64] = np.einsum("nk,nkd->nd", weights, vertices[self.faces[face]])
         return result
 
@@ -135,20 +138,28 @@ class Surface:
 def best_places(
     surface: Surface, views: Sequence[View], landmarks: Sequence[int], islands: Sequence[Island]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """For each landmark the texel whose projections are nearest to MediaPipe's points.
+    """For each of n landmarks the texel whose projections are nearest to MediaPipe's points.
 
     Returns:
         (n, 2) u and v, and (n,) the mean distance in millimetres at the head.
     """
     candidates = surface.texels(islands, _COARSE)
     distance = _mean_distances(surface, views, landmarks, np.broadcast_to(candidates, (1, *candidates.shape)), islands)
-    best = candidates[distance.argmin(axis=1)]
+    return refine_places(surface, views, landmarks, islands, candidates[distance.argmin(axis=1)])
+
+
+def refine_places(
+    surface: Surface,
+    views: Sequence[View],
+    landmarks: Sequence[int],
+    islands: Sequence[Island],
+    start: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same among the texels within about 3 mm of the places to start from (n, 2)."""
     steps = np.arange(-_REACH, _REACH + 1) / _FINE
-    around = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    nearby = best[:, None] + around
+    nearby = start[:, None] + np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     distance = _mean_distances(surface, views, landmarks, nearby, islands)
-    choice = distance.argmin(axis=1)
-    return nearby[np.arange(len(best)), choice], distance.min(axis=1)
+    return nearby[np.arange(len(start)), distance.argmin(axis=1)], distance.min(axis=1)
 
 
 def _mean_distances(
@@ -158,46 +169,61 @@ def _mean_distances(
     candidates: NDArray[np.float64],
     islands: Sequence[Island],
 ) -> NDArray[np.float64]:
-    """(n, m) over the views, millimetres; candidates (n or 1, m, 2), infinite where these are off the islands."""
+    """(n, m) millimetres, over the views; candidates (n or 1, m, 2), infinite where these are off the islands."""
     face, weights = surface.locate(candidates.reshape(-1, 2), islands)
     total = np.zeros((len(landmarks), candidates.shape[1]), dtype=np.float32)
     for view in views:
-        projected = view.camera.project(surface.points(view.vertices, face, weights))[:, :2].astype(np.float32)
-        projected = projected.reshape(*candidates.shape)
-        wanted = view.points[list(landmarks), None].astype(np.float32)
-        gap = projected - wanted
-        total += view.weight * np.hypot(gap[..., 0], gap[..., 1]) * _millimetres_per_pixel(view.camera)
-    total /= sum(view.weight for view in views)
-    total[:, :] = np.where((face < 0).reshape(candidates.shape[:2]), np.inf, total)
-    return total.astype(np.float64)
+        shown = surface.points(view.screen, face, weights).reshape(candidates.shape).astype(np.float32)
+        gap = shown - view.points[list(landmarks), None].astype(np.float32)
+        total += np.hypot(gap[..., 0], gap[..., 1]) * np.float32(view.millimetres / len(views))
+    off = (face < 0).reshape(candidates.shape[:2])
+    return np.where(off, np.inf, total).astype(np.float64)
 
 
-def _millimetres_per_pixel(camera: Camera) -> float:
-    a, b = camera.project(np.array([[0.0, 0.0, 0.05], [0.001, 0.0, 0.05]]))
-    return float(1 / np.hypot(*(b - a)[:2]))
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What real photographs say about the landmarks."""
+
+    offsets: NDArray[np.float64]
+    """(478, 2) of u and v, to be added to what the drawn pictures say."""
+    residuals: NDArray[np.float64]
+    """(478,) mean distance that remains, millimetres at the head."""
+
+    @classmethod
+    def read(cls, path: Path) -> Calibration:
+        """From a table with the columns landmark, du, dv (in 1/8192 of the layout's width) and residual."""
+        table = np.loadtxt(path, delimiter=",", skiprows=1)
+        return cls(table[:, 1:3] / _OFFSET_UNITS, table[:, 3])
+
+    def write(self, path: Path) -> None:
+        table = np.column_stack([np.arange(COUNT), np.round(self.offsets * _OFFSET_UNITS), self.residuals])
+        with replacing(path) as temporary:
+            np.savetxt(temporary, table, "%d,%d,%d,%.2f", header="landmark,du,dv,residual", comments="")
 
 
 def embed_landmarks(
-    geometry: HeadGeometry, layout: UvLayout, views: Sequence[View], offsets: NDArray[np.float64] | None = None
+    geometry: HeadGeometry, layout: UvLayout, views: Sequence[View], calibration: Calibration
 ) -> LandmarkEmbedding:
     """Place all landmarks.
 
     Args:
         views: from `show_views`.
-        offsets: (478, 2) of u and v, added to what the views say; None for none.
     """
     surface = Surface(geometry, layout)
+    uv, error = places_in_views(surface, views)
+    faces, weights = place(surface, uv + calibration.offsets)
+    return LandmarkEmbedding(faces, weights, _trust((error + calibration.residuals) / 2), error)
+
+
+def places_in_views(surface: Surface, views: Sequence[View]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What the drawn pictures say: (478, 2) u and v, mirror symmetric, and (478,) the mean distance in millimetres."""
     uv, error = np.zeros((COUNT, 2)), np.zeros(COUNT)
-    for landmarks, islands in _chart():
+    for landmarks, islands in chart():
         uv[landmarks], error[landmarks] = best_places(surface, views, landmarks, islands)
-    uv = symmetrise(uv, mirror_pairs(surface, uv))
-    if offsets is not None:
-        uv = uv + offsets
-    faces, weights = place(surface, uv)
-    return LandmarkEmbedding(faces, weights, trust(error), error)
+    return symmetrise(uv, mirror_pairs(uv)), error
 
 
-def _chart() -> Iterator[tuple[list[int], tuple[Island, ...]]]:
+def chart() -> Iterator[tuple[list[int], tuple[Island, ...]]]:
     """Landmarks and the islands on which they may lie."""
     yield list(range(468)), (Island.HEAD,)
     yield list(LEFT_IRIS), (Island.LEFT_EYE,)
@@ -207,7 +233,7 @@ def _chart() -> Iterator[tuple[list[int], tuple[Island, ...]]]:
 def place(surface: Surface, uv: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Faces and rounded barycentrics at uv (478, 2), or at the nearest texel of the island where that is a hole."""
     faces, weights = np.zeros(COUNT, dtype=np.int64), np.zeros((COUNT, 3))
-    for landmarks, islands in _chart():
+    for landmarks, islands in chart():
         face, weight = surface.locate(uv[landmarks], islands)
         if (face < 0).any():
             inside = surface.texels(islands, 1024)
@@ -220,7 +246,7 @@ def place(surface: Surface, uv: NDArray[np.float64]) -> tuple[NDArray[np.int64],
     return faces, rounded / _BARYCENTRIC_STEPS
 
 
-def mirror_pairs(surface: Surface, uv: NDArray[np.float64]) -> NDArray[np.int64]:
+def mirror_pairs(uv: NDArray[np.float64]) -> NDArray[np.int64]:
     """(478,) for each landmark the one on the other side: the pairing that costs least on the chart."""
     flipped = flip(uv)
     pairs = np.zeros(COUNT, dtype=np.int64)
@@ -242,8 +268,9 @@ def flip(uv: NDArray[np.float64]) -> NDArray[np.float64]:
     return uv * [-1, 1] + [1, 0]
 
 
-def trust(error: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights for fitting (478,) from the mean distances in millimetres; the outline, which slides, counts little."""
-    weights = np.clip(1.5 / error, 0.2, 1.0)
-    weights[list(FACE_OVAL)] *= 0.35
-    return np.round(weights, 3)
+def _trust(error: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights for fitting (478,) from mean distances in millimetres; the outline, which slides, counts little."""
+    weights = np.clip(1.2 / error, 0.2, 1.0)
+    weights[list(FACE_OVAL)] *= 0.5
+    rounded: NDArray[np.float64] = np.round(weights, 3)
+    return rounded

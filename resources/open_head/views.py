@@ -42,6 +42,12 @@ class Camera:
             [turned[..., 0] * scale + half - 0.5, -turned[..., 1] * scale + half - 0.5, inverse_depth], axis=-1
         )
 
+    @property
+    def millimetres_per_pixel(self) -> float:
+        """At the middle of the face."""
+        a, b = self.project(np.array([[0.0, 0.0, 0.05], [0.001, 0.0, 0.05]]))
+        return float(1 / np.hypot(*(b - a)[:2]))
+
 
 def draw(
     camera: Camera,
