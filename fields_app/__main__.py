@@ -1,0 +1,7 @@
+"""`python -m fields_app`."""
+
+import sys
+
+from fields_app.app import main
+
+sys.exit(main())

@@ -1,0 +1,205 @@
+"""The application: makes the window, shows it, loads the core behind it and wires the two."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from fields_app import bootstrap
+
+bootstrap.prepare()
+
+from PySide6.QtCore import QObject, Qt, Signal  # noqa: E402
+from PySide6.QtGui import QGuiApplication  # noqa: E402
+from PySide6.QtWidgets import QApplication, QFileDialog  # noqa: E402
+
+from fields_app import style  # noqa: E402
+from fields_app.controllers.editing import EditingController  # noqa: E402
+from fields_app.controllers.engine import Engine  # noqa: E402
+from fields_app.controllers.export import ExportController  # noqa: E402
+from fields_app.controllers.reconstruction import ReconstructionController  # noqa: E402
+from fields_app.dialogs.about import AboutDialog  # noqa: E402
+from fields_app.dialogs.export_dialog import ExportDialog  # noqa: E402
+from fields_app.main_window import MainWindow  # noqa: E402
+from fields_app.session import Session  # noqa: E402
+from fields_app.settings import Settings  # noqa: E402
+from fields_app.workers.job import JobThread  # noqa: E402
+
+_log = logging.getLogger("fields_app")
+
+
+def load_engine() -> Engine:
+    """Import the core and build its engine: seconds, so on a worker thread."""
+    bootstrap.import_core()
+    from fields_app.controllers.core_engine import CoreEngine
+
+    return CoreEngine()
+
+
+class Workbench(QObject):
+    """The window with everything that makes it work. Call `show`, then let the event loop run.
+
+    Args:
+        make_engine: builds the core, on a worker thread.
+
+    Signals:
+        ready(): the core is there and the head is on show.
+    """
+
+    ready = Signal()
+    _crashed = Signal(object, str)
+
+    def __init__(self, make_engine: Callable[[], Engine] = load_engine, settings: Settings | None = None) -> None:
+        super().__init__()
+        self.settings = settings if settings is not None else Settings()
+        self.session = Session(self)
+        self.window = MainWindow(self.session, self.settings)
+        self.messages = self.window.messages
+        self.reconstruction = ReconstructionController(self.session, self.messages, self)
+        self.editing = EditingController(self.session, self.messages, self)
+        self.export = ExportController(self.session, self.messages, self.settings, self)
+        self._engine: Engine | None = None
+        self._loader = JobThread(lambda report, token: make_engine(), self)
+        self._loader.succeeded.connect(self._engine_loaded)
+        self._loader.failed.connect(self._engine_failed)
+        self._crashed.connect(self._show_crash, Qt.ConnectionType.QueuedConnection)
+        self._wire()
+
+    def show(self) -> None:
+        """Show the window at once and start to load the core."""
+        self.window.show()
+        self._loader.start()
+
+    def report_crash(self, error: BaseException) -> None:
+        """Show an exception that nobody caught. Any thread may call this."""
+        trace = "".join(traceback.format_exception(error))
+        _log.error("uncaught exception\n%s", trace)
+        self._crashed.emit(error, trace)
+
+    def stop(self) -> None:
+        """End all threads and free the renderer and the detector; harmless when called twice."""
+        self.reconstruction.stop()
+        self.editing.stop()
+        self.export.stop()
+        self._loader.stop()
+        self.window.viewport.stop()
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _wire(self) -> None:
+        window, photo, sliders = self.window, self.window.photo, self.window.sliders
+        window.dropped.connect(self.reconstruction.open_mime)
+        window.closing.connect(self.stop)
+        window.open_action.triggered.connect(self._ask_photos)
+        window.open_folder_action.triggered.connect(self._ask_folder)
+        window.sample_action.triggered.connect(self.reconstruction.open_sample)
+        window.paste_action.triggered.connect(self._paste)
+        window.export_action.triggered.connect(self._ask_export)
+        window.refine_action.triggered.connect(self.reconstruction.refine)
+        window.about_action.triggered.connect(lambda: AboutDialog(window).open())
+        photo.open_requested.connect(self._ask_photos)
+        photo.sample_requested.connect(self.reconstruction.open_sample)
+        photo.paste_requested.connect(self._paste)
+        photo.photo_picked.connect(lambda path: self.reconstruction.open_paths([path]))
+        photo.face_picked.connect(self.reconstruction.select_face)
+        photo.mesh_box.toggled.connect(self.editing.want_overlay)
+        self.reconstruction.thumbnail_ready.connect(photo.set_thumbnail)
+        sliders.value_edited.connect(self.editing.set_value)
+        sliders.reset_requested.connect(self.editing.reset)
+        sliders.neutral_requested.connect(self.editing.relax)
+
+    def _engine_loaded(self, engine: Engine) -> None:
+        self._engine = engine
+        self.window.viewport.start(self.settings.viewport)
+        for controller in (self.editing, self.export, self.reconstruction):
+            controller.set_engine(engine)
+        self.session.set_parameters(engine.parameters, engine.rest_head())
+        self.ready.emit()
+
+    def _engine_failed(self, error: BaseException) -> None:
+        _log.error("the core could not be loaded", exc_info=error)
+        self.messages.show_error(error, "".join(traceback.format_exception(error)))
+
+    def _show_crash(self, error: BaseException, trace: str) -> None:
+        self.messages.show_error(error, trace)
+
+    def _ask_photos(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(
+            self.window,
+            self.tr("Open photos"),
+            str(self.settings.photo_folder),
+            self.tr("Photos (*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif);;All files (*)"),
+        )
+        if names:
+            self.settings.photo_folder = Path(names[0]).parent
+            self.reconstruction.open_paths([Path(name) for name in names])
+
+    def _ask_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self.window, self.tr("Open folder"), str(self.settings.photo_folder))
+        if name:
+            self.settings.photo_folder = Path(name)
+            self.reconstruction.open_paths([Path(name)])
+
+    def _paste(self) -> None:
+        self.reconstruction.open_mime(QGuiApplication.clipboard().mimeData())
+
+    def _ask_export(self) -> None:
+        dialog = ExportDialog(self.settings.export, self.window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self.export.export(dialog.choice))
+        dialog.open()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Open the window, with the photo named on the command line if there is one; the exit status."""
+    arguments = list(sys.argv if argv is None else argv)
+    application = QApplication(arguments)
+    application.setApplicationName("FIELDS")
+    application.setDesktopFileName("fields-app")
+    _log_to_file()
+    style.apply(application)
+    workbench = Workbench()
+    _catch_exceptions(workbench)
+    workbench.show()
+    photos = [Path(argument) for argument in application.arguments()[1:]]
+    workbench.reconstruction.open_paths(photos)
+    status = application.exec()
+    workbench.stop()
+    return status
+
+
+def _log_to_file() -> None:
+    import platformdirs
+
+    try:
+        folder = platformdirs.user_log_path("fields", appauthor=False, ensure_exists=True)
+        handler = logging.handlers.RotatingFileHandler(folder / "fields-app.log", maxBytes=1_000_000, backupCount=2)
+    except OSError as error:  # a read-only home is no reason not to start
+        _log.warning("no log file: %s", error)
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+
+
+def _catch_exceptions(workbench: Workbench) -> None:
+    """Whatever nobody caught is logged and shown, and the window stays up."""
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+        else:
+            workbench.report_crash(error)
+
+    def thread_hook(arguments: threading.ExceptHookArgs) -> None:
+        if arguments.exc_value is not None:
+            workbench.report_crash(arguments.exc_value)
+
+    sys.excepthook = hook
+    threading.excepthook = thread_hook

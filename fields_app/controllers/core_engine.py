@@ -1,0 +1,87 @@
+"""The engine of the real program: `fields_core` behind the controllers' protocol. Slow to import: on a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fields_app.controllers.head_overlay import head_overlay
+from fields_app.parameters import Parameter, parameters_of
+from fields_app.session import Overlay, RestHead
+from fields_app.settings import ExportChoice
+from fields_core.datatypes import FaceCode, HeadMesh, Photo, Reconstruction
+from fields_core.detection.photo_file import load_photo, photo_from_array, photo_paths
+from fields_core.export import export_code, export_head
+from fields_core.head import load_head
+from fields_core.pipeline import Reconstructor
+from fields_core.progress import CancelToken
+
+_REST_TEXTURE_SIZE = 1024
+
+
+class CoreEngine:
+    """Owns the head model and the reconstructor."""
+
+    def __init__(self) -> None:
+        self._head = load_head()
+        self._reconstructor = Reconstructor(head=self._head)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return parameters_of(self._head)
+
+    def rest_head(self) -> RestHead:
+        code = self._head.neutral_code()
+        with torch.no_grad():
+            albedo = self._head.albedo(code.albedo, size=_REST_TEXTURE_SIZE)[0]
+        texture = (albedo.permute(1, 2, 0) * 255.0 + 0.5).to(torch.uint8).numpy()
+        return RestHead(neutral=code, code=code, mesh=self._head.mesh(code), texture=np.ascontiguousarray(texture))
+
+    def photos_in(self, paths: Sequence[Path]) -> list[Path]:
+        return photo_paths(paths)
+
+    def open_photo(self, source: Path | NDArray[Any]) -> Photo:
+        return load_photo(source) if isinstance(source, Path) else photo_from_array(source)
+
+    def sample_photo(self) -> Photo:
+        from skimage import data
+
+        return photo_from_array(data.astronaut(), Path("astronaut.png"))
+
+    def reconstruct(self, photo: Photo, token: CancelToken) -> list[Reconstruction]:
+        return self._reconstructor.reconstruct(photo, token=token)
+
+    def refine(self, reconstruction: Reconstruction, token: CancelToken) -> Reconstruction:
+        token.raise_if_cancelled()
+        return self._reconstructor.refine(reconstruction)
+
+    def mesh(self, code: FaceCode) -> HeadMesh:
+        return self._head.mesh(code)
+
+    def overlay(self, reconstruction: Reconstruction) -> Overlay:
+        return head_overlay(reconstruction)
+
+    def export(
+        self, what: Reconstruction | FaceCode, choice: ExportChoice, stem: str, token: CancelToken
+    ) -> list[Path]:
+        written: list[Path] = []
+        formats = (*choice.formats, *(("overlay",) if choice.overlay and isinstance(what, Reconstruction) else ()))
+        for name in formats:
+            token.raise_if_cancelled()
+            if isinstance(what, Reconstruction):
+                current = self._reconstructor.with_code(what, what.code)
+                if not choice.texture:
+                    current = replace(current, texture=None)
+                written += export_head(current, self._head, choice.directory, (name,), stem)
+            else:
+                written += export_code(what, self._head, choice.directory, (name,), stem)
+        return written
+
+    def close(self) -> None:
+        self._reconstructor.close()

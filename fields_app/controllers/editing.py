@@ -1,0 +1,123 @@
+"""From slider moves to codes, and from codes to meshes and overlays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from fields_app.controllers.engine import Engine
+from fields_app.panels.message_bar import MessageBar
+from fields_app.parameters import Parameter, read_all
+from fields_app.session import Overlay, Session
+from fields_app.workers.latest_only import LatestOnlyThread
+from fields_core.progress import CancelToken
+
+if TYPE_CHECKING:
+    from fields_core.datatypes import FaceCode, HeadMesh, Reconstruction
+
+_RELAXED = ("expression", "jaw_pose", "eye_pose", "eyelids")  # what "neutral" puts back to the resting head
+
+
+@dataclass(frozen=True, eq=False)
+class _MeshRequest:
+    selection: int
+    index: int
+    code: FaceCode
+
+
+@dataclass(frozen=True, eq=False)
+class _OverlayRequest:
+    selection: int
+    reconstruction: Reconstruction
+
+
+class EditingController(QObject):
+    """Owns the threads that pose the head and draw it over the photo; both take only the latest wish."""
+
+    def __init__(self, session: Session, messages: MessageBar, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._messages = messages
+        self._engine: Engine | None = None
+        self._selection = 0  # grows with every other face or photo; requests of an older one are stale
+        self._overlay_wanted = False
+        self._parameters: dict[str, Parameter] = {}
+        self._mesh_thread: LatestOnlyThread[_MeshRequest] = LatestOnlyThread(self._pose, parent=self)
+        self._overlay_thread: LatestOnlyThread[_OverlayRequest] = LatestOnlyThread(self._draw, parent=self)
+        self._mesh_thread.answered.connect(self._posed)
+        self._overlay_thread.answered.connect(self._drawn)
+        for thread in (self._mesh_thread, self._overlay_thread):
+            thread.failed.connect(lambda _, error: self._messages.show_error(error))
+        session.selection_changed.connect(self._selection_changed)
+        session.mesh_changed.connect(self._request_overlay)
+
+    def set_engine(self, engine: Engine) -> None:
+        self._engine = engine
+        self._parameters = {parameter.key: parameter for parameter in engine.parameters}
+
+    def set_value(self, key: str, value: float) -> None:
+        """A slider says: this value (shown units)."""
+        code = self._session.code
+        if code is not None:
+            self._apply(self._parameters[key].write(code, value))
+
+    def reset(self, keys: Sequence[str]) -> None:
+        """These parameters back to the photo's values."""
+        code, reference = self._session.code, self._session.reference_code
+        if code is None or reference is None:
+            return
+        parameters = [self._parameters[key] for key in keys]
+        if len(parameters) == len(self._parameters):
+            self._apply(reference)
+            return
+        for parameter, value in zip(parameters, read_all(parameters, reference), strict=True):
+            code = parameter.write(code, value)
+        self._apply(code)
+
+    def relax(self) -> None:
+        """A neutral face that keeps identity, pose and camera."""
+        code, rest = self._session.code, self._session.rest
+        if code is not None and rest is not None:
+            self._apply(code.replace(**{name: getattr(rest.neutral, name).clone() for name in _RELAXED}))
+
+    def want_overlay(self, wanted: bool) -> None:
+        """Whether the head over the photo is on show; while it is not, nothing is drawn."""
+        self._overlay_wanted = wanted
+        self._request_overlay()
+
+    def stop(self) -> None:
+        self._mesh_thread.stop()
+        self._overlay_thread.stop()
+
+    def _apply(self, code: FaceCode) -> None:
+        """Every edit comes through here (and later becomes an undo step)."""
+        self._session.edit(code)
+        self._mesh_thread.submit(_MeshRequest(self._selection, self._session.selected, code))
+
+    def _selection_changed(self) -> None:
+        self._selection += 1
+
+    def _pose(self, request: _MeshRequest, token: CancelToken) -> HeadMesh:
+        assert self._engine is not None
+        return self._engine.mesh(request.code)
+
+    def _posed(self, request: _MeshRequest, mesh: HeadMesh) -> None:
+        # During a drag every answer is a little old when it comes; only one for another face or photo is stale.
+        if request.selection == self._selection:
+            self._session.set_mesh(request.index, mesh)
+
+    def _request_overlay(self) -> None:
+        person = self._session.person
+        if self._overlay_wanted and person is not None and self._engine is not None:
+            self._overlay_thread.submit(_OverlayRequest(self._selection, person.reconstruction))
+
+    def _draw(self, request: _OverlayRequest, token: CancelToken) -> Overlay:
+        assert self._engine is not None
+        return self._engine.overlay(request.reconstruction)
+
+    def _drawn(self, request: _OverlayRequest, overlay: Overlay) -> None:
+        if request.selection == self._selection:
+            self._session.set_overlay(overlay)

@@ -1,0 +1,75 @@
+"""What the controllers need of the core, as one protocol: the real one is `CoreEngine`, tests bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fields_app.session import Overlay, RestHead
+from fields_app.settings import ExportChoice
+from fields_core.progress import CancelToken
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fields_app.parameters import Parameter
+    from fields_core.datatypes import FaceCode, HeadMesh, Photo, Reconstruction
+
+
+class Engine(Protocol):
+    """Every method may be called from worker threads; `mesh` and `overlay` also while `reconstruct` is at work."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What can be edited of this head model."""
+
+    def rest_head(self) -> RestHead:
+        """The neutral head with the head model's own skin."""
+
+    def photos_in(self, paths: Sequence[Path]) -> list[Path]:
+        """The photos that files and folders stand for.
+
+        Raises:
+            PhotoError: there are none.
+        """
+
+    def open_photo(self, source: Path | NDArray[Any]) -> Photo:
+        """Read a file, or take the pixels (H, W, 3) RGB of a pasted picture.
+
+        Raises:
+            PhotoError: not a picture, or too small or large.
+        """
+
+    def sample_photo(self) -> Photo:
+        """scikit-image's astronaut."""
+
+    def reconstruct(self, photo: Photo, token: CancelToken) -> list[Reconstruction]:
+        """All faces, largest first.
+
+        Raises:
+            NoFaceError: there is none.
+            Cancelled: the token said so.
+        """
+
+    def refine(self, reconstruction: Reconstruction, token: CancelToken) -> Reconstruction:
+        """Fit again, from the code it has."""
+
+    def mesh(self, code: FaceCode) -> HeadMesh:
+        """The head that a code describes."""
+
+    def overlay(self, reconstruction: Reconstruction) -> Overlay:
+        """The head as it lies over its photo."""
+
+    def export(
+        self, what: Reconstruction | FaceCode, choice: ExportChoice, stem: str, token: CancelToken
+    ) -> list[Path]:
+        """Write files; the paths written.
+
+        Raises:
+            ExportError: a file could not be written.
+            Cancelled: the token said so.
+        """
+
+    def close(self) -> None:
+        """Free the detector."""

@@ -1,0 +1,212 @@
+"""The window: where things are and what the menus are called. What they do is wired in `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeySequence,
+    QStatusTipEvent,
+)
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
+
+from fields_app import style
+from fields_app.panels.message_bar import MessageBar
+from fields_app.panels.photo_panel import PhotoPanel
+from fields_app.panels.sliders_panel import SlidersPanel
+from fields_app.panels.viewport import Viewport
+from fields_app.session import Session
+from fields_app.settings import Settings
+
+
+class MainWindow(QMainWindow):
+    """Photo on the left, head in the middle, sliders on the right, messages below.
+
+    Signals:
+        dropped(QMimeData): something was dropped anywhere on the window.
+        closing(): the window is about to go; threads must end now.
+    """
+
+    dropped = Signal(object)
+    closing = Signal()
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        super().__init__()
+        self.setWindowTitle("FIELDS")
+        self.setAcceptDrops(True)
+        self._session = session
+        self._settings = settings
+        self.messages = MessageBar(self)
+        self.photo = PhotoPanel(session, self)
+        self.viewport = Viewport(session, self)
+        self.sliders = SlidersPanel(session, self)
+        self._make_actions()
+        self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        for panel, stretch in ((self.photo, 4), (self.viewport, 5), (self.sliders, 0)):
+            self._splitter.addWidget(panel)
+            self._splitter.setStretchFactor(self._splitter.count() - 1, stretch)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.setHandleWidth(style.SMALL)
+        middle = QVBoxLayout()
+        middle.setContentsMargins(style.SMALL, 0, style.SMALL, style.SMALL)
+        middle.addWidget(self._splitter)
+        layout = QVBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(self._header())
+        layout.addLayout(middle, 1)
+        layout.addWidget(self.messages)
+        centre = QWidget(self)
+        centre.setObjectName("plain")
+        centre.setLayout(layout)
+        self.setCentralWidget(centre)
+        self._drop_hint = QLabel(self.tr("Drop to open"), self)
+        self._drop_hint.setObjectName("invitation")
+        self._drop_hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._drop_hint.setStyleSheet(
+            f"background: rgba(27, 30, 35, 215); border: 2px solid {style.ACCENT}; border-radius: 8px;"
+        )
+        self._drop_hint.hide()
+        self._restore()
+        for signal in (session.code_changed, session.people_changed):
+            signal.connect(self._update_actions)
+        self._update_actions()
+
+    def sizeHint(self) -> QSize:
+        return QSize(1480, 900)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QStatusTipEvent):
+            self.messages.show_hint(event.tip())
+            return True
+        return super().event(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._settings.geometry = self.saveGeometry()
+        self._settings.splitter = self._splitter.saveState()
+        self.closing.emit()
+        super().closeEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls() or event.mimeData().hasImage():
+            event.acceptProposedAction()
+            self._drop_hint.setGeometry(self.rect().adjusted(20, 20, -20, -20))
+            self._drop_hint.raise_()
+            self._drop_hint.show()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._drop_hint.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._drop_hint.hide()
+        event.acceptProposedAction()
+        self.dropped.emit(event.mimeData())
+
+    def _make_actions(self) -> None:
+        keys = QKeySequence.StandardKey
+        file = self.menuBar().addMenu(self.tr("&File"))
+        self.open_action = self._action(file, self.tr("&Open photos …"), keys.Open, self.tr("One photo or several"))
+        self.open_folder_action = self._action(
+            file, self.tr("Open &folder …"), "Ctrl+Shift+O", self.tr("All photos of a folder, to pick from")
+        )
+        self.sample_action = self._action(
+            file, self.tr("Open &sample photo"), "Ctrl+Shift+S", self.tr("An astronaut, to try things out")
+        )
+        self.paste_action = self._action(file, self.tr("&Paste photo"), keys.Paste, self.tr("A copied picture or file"))
+        file.addSeparator()
+        self.export_action = self._action(
+            file, self.tr("&Export head …"), "Ctrl+E", self.tr("OBJ, GLB, PLY, STL and face codes")
+        )
+        file.addSeparator()
+        self.quit_action = self._action(file, self.tr("&Quit"), "Ctrl+Q", "", self.close)
+
+        edit = self.menuBar().addMenu(self.tr("&Edit"))
+        self.refine_action = self._action(
+            edit, self.tr("&Refine fit"), "Ctrl+R", self.tr("Fits the head to the photo again, from where it is")
+        )
+        self.relax_action = self._action(
+            edit, self.tr("&Neutral face"), "Ctrl+0", self.tr("Relaxes the face; keeps identity and pose"),
+            self.sliders.neutral_button.click,
+        )  # fmt: skip
+        self.reset_action = self._action(
+            edit, self.tr("Reset to &photo"), "Ctrl+Backspace", self.tr("Everything back to the photo's values"),
+            self.sliders.reset_button.click,
+        )  # fmt: skip
+        self._action(edit, self.tr("&Find slider"), keys.Find, self.tr("Search by name"), self.sliders.search.setFocus)
+
+        view = self.menuBar().addMenu(self.tr("&View"))
+        for i, name in enumerate((self.tr("&Shaded"), self.tr("&Textured"), self.tr("&Wireframe"))):
+            self._action(view, name, f"Ctrl+{i + 1}", "", lambda _=False, mode=i: self.viewport.set_mode(mode))
+        self._action(view, self.tr("&Reset view"), "Ctrl+Home", self.tr("From the front"), self.viewport.reset_view)
+        view.addSeparator()
+        self._action(view, self.tr("&Landmarks"), "Ctrl+L", "", self.photo.landmarks_box.toggle)
+        self._action(view, self.tr("&Mesh over photo"), "Ctrl+M", "", self.photo.mesh_box.toggle)
+
+        self.about_action = self._action(self.menuBar().addMenu(self.tr("&Help")), self.tr("&About FIELDS"), "F1")
+
+    def _action(
+        self,
+        menu: QMenu,
+        text: str,
+        shortcut: QKeySequence.StandardKey | str,
+        tip: str = "",
+        slot: Callable[..., object] | None = None,
+    ) -> QAction:
+        action = QAction(text, self)
+        action.setShortcut(QKeySequence(shortcut))
+        action.setStatusTip(tip)
+        if slot is not None:
+            action.triggered.connect(slot)
+        menu.addAction(action)
+        return action
+
+    def _header(self) -> QHBoxLayout:
+        """The four things one does all the time, as buttons."""
+        header = QHBoxLayout()
+        header.setContentsMargins(style.MEDIUM, style.TINY, style.SMALL, style.SMALL)
+        header.setSpacing(style.SMALL)
+        places = (
+            (self.tr("Open photo"), self.open_action),
+            (self.tr("Sample"), self.sample_action),
+            ("", None),
+            (self.tr("Refine fit"), self.refine_action),
+            (self.tr("Export …"), self.export_action),
+        )
+        for text, action in places:
+            if action is None:
+                header.addStretch(1)
+            else:
+                header.addWidget(self._button(text, action))
+        return header
+
+    def _button(self, text: str, action: QAction) -> QPushButton:
+        button = QPushButton(text, self)
+        if action is self.export_action:
+            button.setObjectName("primary")
+        key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        button.setToolTip(f"{action.statusTip()}  ({key})")
+        button.setEnabled(action.isEnabled())
+        button.clicked.connect(action.trigger)
+        action.enabledChanged.connect(button.setEnabled)
+        return button
+
+    def _update_actions(self) -> None:
+        self.export_action.setEnabled(self._session.code is not None)
+        self.refine_action.setEnabled(self._session.person is not None)
+        for action in (self.relax_action, self.reset_action):
+            action.setEnabled(self._session.code is not None)
+        photo = self._session.photo
+        self.setWindowTitle(f"{photo.name} – FIELDS" if photo is not None else "FIELDS")
+
+    def _restore(self) -> None:
+        if self._settings.geometry.isEmpty() or not self.restoreGeometry(self._settings.geometry):
+            room = self.screen().availableSize()
+            self.resize(self.sizeHint().boundedTo(room * 0.96))
+        if self._settings.splitter.isEmpty() or not self._splitter.restoreState(self._settings.splitter):
+            self._splitter.setSizes([470, 580, style.SLIDERS_WIDTH])

@@ -1,0 +1,240 @@
+"""Every named value of the head as a slider: grouped, searchable, left and right side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from fields_app import style
+from fields_app.panels.value_slider import ValueSlider
+from fields_app.parameters import GROUPS, Parameter, read_all
+from fields_app.session import Session
+
+_LABEL_WIDTH = 88
+
+
+class _Row(QWidget):
+    """One name with one slider, or with two for the person's left and right."""
+
+    def __init__(self, parameters: Sequence[Parameter], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.sliders = [ValueSlider(parameter, self) for parameter in parameters]
+        self._words = " ".join(f"{p.label} {p.key} {p.group}" for p in parameters).lower()
+        label = QLabel(self.tr(parameters[0].short), self)
+        label.setObjectName("soft")
+        label.setFixedWidth(_LABEL_WIDTH)
+        label.setToolTip(self.sliders[0].toolTip())
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(label)
+        for slider in self.sliders:
+            if slider.parameter.side:
+                side = QLabel(self.tr(slider.parameter.side), self)
+                side.setObjectName("faint")
+                side.setFixedWidth(10)
+                layout.addWidget(side)
+            layout.addWidget(slider, 1)
+        self.setFixedHeight(style.ROW_HEIGHT)
+
+    def matches(self, words: Sequence[str]) -> bool:
+        return all(word in self._words for word in words)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        for slider in self.sliders:
+            slider.reset_requested.emit()
+
+
+class _Section(QWidget):
+    """A group of rows under a title that folds them away."""
+
+    def __init__(self, title: str, rows: Sequence[_Row], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.rows = rows
+        self._title = title
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self._button = QPushButton(self)
+        self._button.setObjectName("section")
+        self._button.setCheckable(True)
+        self._button.setChecked(True)
+        self._button.setAccessibleName(self.tr("Section %1").replace("%1", title))
+        self._button.toggled.connect(self._fold)
+        self._body = QWidget(self)
+        self._body.setObjectName("plain")
+        body = QVBoxLayout(self._body)
+        body.setContentsMargins(4, 0, 0, style.SMALL)
+        body.setSpacing(0)
+        for row in rows:
+            body.addWidget(row)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self._button)
+        layout.addWidget(self._body)
+        self._fold(True)
+
+    def filter(self, words: Sequence[str]) -> int:
+        """Show the rows that match; how many they are."""
+        found = 0
+        for row in self.rows:
+            match = row.matches(words)
+            row.setVisible(match)
+            found += match
+        self.setVisible(found > 0)
+        if words:
+            self._button.setChecked(True)
+        return found
+
+    def _fold(self, opened: bool) -> None:
+        self._button.setText(("▾  " if opened else "▸  ") + self._title)
+        self._body.setVisible(opened)
+
+
+class SlidersPanel(QFrame):
+    """The editing side of the window. Shows the session's code; edits leave as signals.
+
+    Signals:
+        value_edited(key, value): a slider moved or a number was typed.
+        reset_requested(keys): back to the photo's values.
+        neutral_requested(): a relaxed face, keeping identity and pose.
+    """
+
+    value_edited = Signal(str, float)
+    reset_requested = Signal(object)
+    neutral_requested = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self._session = session
+        self._sliders: dict[str, ValueSlider] = {}
+        self._sections: list[_Section] = []
+
+        title = QLabel(self.tr("Expression"), self)
+        title.setObjectName("title")
+        self.neutral_button = QPushButton(self.tr("Neutral"), self)
+        self.neutral_button.setToolTip(self.tr("Relax the face; keeps who it is and where it looks"))
+        self.reset_button = QPushButton(self.tr("Reset"), self)
+        self.reset_button.setToolTip(self.tr("Everything back to the photo's values"))
+        for button in (self.neutral_button, self.reset_button):
+            button.setObjectName("quiet")
+        self.search = QLineEdit(self)
+        self.search.setPlaceholderText(self.tr("Search: smile, brow, jaw …"))
+        self.search.setClearButtonEnabled(True)
+        self.search.setAcceptDrops(False)  # a dropped photo belongs to the window
+        self.search.setAccessibleName(self.tr("Search the sliders"))
+        self._nothing = QLabel(self.tr("No slider has that name."), self)
+        self._nothing.setObjectName("faint")
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+        self._list = QWidget(self)
+        self._list.setObjectName("plain")
+        self._rows = QVBoxLayout(self._list)
+        self._rows.setContentsMargins(0, 0, 2, 0)
+        self._rows.setSpacing(2)
+        self._rows.addStretch(1)
+        self._scroll = QScrollArea(self)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidget(self._list)
+
+        head = QHBoxLayout()
+        head.addWidget(title)
+        head.addStretch(1)
+        head.addWidget(self.neutral_button)
+        head.addWidget(self.reset_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(style.MEDIUM, style.SMALL, 6, style.SMALL)
+        layout.setSpacing(style.SMALL)
+        layout.addLayout(head)
+        layout.addWidget(self.search)
+        layout.addWidget(self._nothing)
+        layout.addWidget(self._scroll, 1)
+        self.setMinimumWidth(style.SLIDERS_WIDTH - 40)
+
+        self.search.textChanged.connect(self._filter)
+        self.neutral_button.clicked.connect(self.neutral_requested)
+        self.reset_button.clicked.connect(lambda: self.reset_requested.emit(tuple(self._sliders)))
+        session.parameters_changed.connect(self._build)
+        session.code_changed.connect(self._show_values)
+        session.selection_changed.connect(self._show_references)
+        self._build()
+
+    def slider(self, key: str) -> ValueSlider:
+        """The slider of a parameter."""
+        return self._sliders[key]
+
+    def _build(self) -> None:
+        for section in self._sections:
+            self._rows.removeWidget(section)
+            section.deleteLater()
+        self._sections, self._sliders = [], {}
+        parameters = self._session.parameters
+        for group in GROUPS:
+            rows = [_Row(pair, self._list) for pair in _pairs([p for p in parameters if p.group == group])]
+            if rows:
+                section = _Section(self.tr(group), rows, self._list)
+                self._rows.insertWidget(self._rows.count() - 1, section)
+                self._sections.append(section)
+                for slider in (slider for row in rows for slider in row.sliders):
+                    self._connect(slider)
+        self._filter(self.search.text())
+        self._show_references()
+        self._show_values()
+
+    def _connect(self, slider: ValueSlider) -> None:
+        key = slider.parameter.key
+        self._sliders[key] = slider
+        slider.edited.connect(lambda value: self.value_edited.emit(key, value))
+        slider.reset_requested.connect(lambda: self.reset_requested.emit((key,)))
+
+    def _show_values(self) -> None:
+        code = self._session.code
+        self.setEnabled(code is not None)
+        if code is None:
+            return
+        parameters = self._session.parameters
+        for parameter, value in zip(parameters, read_all(parameters, code), strict=True):
+            slider = self._sliders[parameter.key]
+            if slider.value != value:
+                slider.set_value(value)
+
+    def _show_references(self) -> None:
+        code = self._session.reference_code
+        if code is None:
+            return
+        parameters = self._session.parameters
+        for parameter, value in zip(parameters, read_all(parameters, code), strict=True):
+            self._sliders[parameter.key].set_reference(value)
+
+    def _filter(self, text: str) -> None:
+        words = text.lower().split()
+        found = sum(section.filter(words) for section in self._sections)
+        self._nothing.setVisible(bool(words) and not found)
+
+
+def _pairs(parameters: Sequence[Parameter]) -> list[list[Parameter]]:
+    """Neighbouring left and right sides of one thing together; everything else alone, in order."""
+    rows: list[list[Parameter]] = []
+    for parameter in parameters:
+        partner = [row for row in rows if parameter.side and row[0].side and row[0].label[:-1] == parameter.label[:-1]]
+        if partner:
+            partner[0].append(parameter)
+        else:
+            rows.append([parameter])
+    return rows

@@ -1,0 +1,115 @@
+"""An engine for tests: the small head of `tests.heads`, faces where the test says, no detector, no waiting."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fields_app.controllers.head_overlay import head_overlay
+from fields_app.parameters import Parameter, parameters_of
+from fields_app.session import Overlay, RestHead
+from fields_app.settings import ExportChoice
+from fields_core.camera import project
+from fields_core.datatypes import CROP_SIZE, DetectedFace, FaceCode, FaceCrop, HeadMesh, Photo, Reconstruction, Timings
+from fields_core.detection.photo_file import load_photo, photo_from_array, photo_paths
+from fields_core.errors import NoFaceError
+from fields_core.export import export_code, export_head
+from fields_core.head.model import HeadModel
+from fields_core.progress import CancelToken
+from tests.heads import tiny_head
+
+
+class FakeEngine:
+    """Finds ``faces`` faces side by side in every photo (none: `NoFaceError`); everything else is real.
+
+    Attributes:
+        gate: `reconstruct` and `mesh` wait while it is cleared, so that tests can look in between.
+        closed: whether `close` was called.
+    """
+
+    def __init__(self, faces: int = 1) -> None:
+        self.head = HeadModel(tiny_head())
+        self.faces = faces
+        self.gate = threading.Event()
+        self.gate.set()
+        self.started = threading.Event()
+        self.closed = False
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return parameters_of(self.head)
+
+    def rest_head(self) -> RestHead:
+        code = self.head.neutral_code()
+        texture = (self.head.albedo(code.albedo, size=64)[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+        return RestHead(neutral=code, code=code, mesh=self.head.mesh(code), texture=texture)
+
+    def photos_in(self, paths: Sequence[Path]) -> list[Path]:
+        return photo_paths(paths)
+
+    def open_photo(self, source: Path | NDArray[Any]) -> Photo:
+        return load_photo(source) if isinstance(source, Path) else photo_from_array(source)
+
+    def sample_photo(self) -> Photo:
+        return Photo(np.full((200, 300, 3), 120, np.uint8), Path("sample.png"))
+
+    def reconstruct(self, photo: Photo, token: CancelToken) -> list[Reconstruction]:
+        self._wait(token)
+        if not self.faces:
+            raise NoFaceError("No face found", remedy="Try another photo.")
+        return [self._face(photo, i) for i in range(self.faces)]
+
+    def refine(self, reconstruction: Reconstruction, token: CancelToken) -> Reconstruction:
+        self._wait(token)
+        return self._face(reconstruction.photo, 0, smile=0.9)
+
+    def mesh(self, code: FaceCode) -> HeadMesh:
+        self._wait(CancelToken())
+        return self.head.mesh(code)
+
+    def overlay(self, reconstruction: Reconstruction) -> Overlay:
+        return head_overlay(reconstruction)
+
+    def export(
+        self, what: Reconstruction | FaceCode, choice: ExportChoice, stem: str, token: CancelToken
+    ) -> list[Path]:
+        self._wait(token)
+        if isinstance(what, Reconstruction):
+            return export_head(what, self.head, choice.directory, choice.formats, stem)
+        return export_code(what, self.head, choice.directory, choice.formats, stem)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _wait(self, token: CancelToken) -> None:
+        self.started.set()
+        while not self.gate.wait(0.01):
+            token.raise_if_cancelled()
+        token.raise_if_cancelled()
+
+    def _face(self, photo: Photo, index: int, smile: float = 0.5) -> Reconstruction:
+        code = self.head.neutral_code()
+        expression = code.expression.clone()
+        expression[:, self.head.expression_names.index("mouthSmileLeft")] = smile
+        code = code.replace(expression=expression)
+        mesh = self.head.mesh(code)
+        side = min(photo.height, photo.width / self.faces)
+        scale = side / CROP_SIZE
+        crop_to_photo = np.array([[scale, 0.0, index * side], [0.0, scale, 0.0]])
+        image = project(self.head.landmarks(self.head(code)), code.camera)[0].numpy()
+        pixels = ((image + 1.0) * side - 1.0) / 2.0 + np.array([index * side, 0.0, 0.0])
+        low, high = pixels[:, :2].min(0), pixels[:, :2].max(0)
+        return Reconstruction(
+            photo=photo,
+            face=DetectedFace((low[0], low[1], high[0], high[1]), pixels.astype(np.float32), {}),
+            crop=FaceCrop(np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8), crop_to_photo, image[:, :2]),
+            code=code,
+            mesh=mesh,
+            landmark_error=0.009,
+            timings=Timings(0.01, 0.02, 0.03),
+        )
