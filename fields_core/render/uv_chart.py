@@ -41,9 +41,10 @@ class UvChart:
         self.covered: NDArray[np.bool_] = face_of >= 0
         self._faces = face_of[self.covered]
         self._barycentrics: Floats = barycentrics[self.covered].astype(np.float32)
-        self._corners = faces[self._faces]
-        self._vertex_count = head.n_vertices
-        self._matrix = self._rows(slice(None))
+        starts = np.arange(0, 3 * len(self._faces) + 1, 3)
+        shape = (len(self._faces), head.n_vertices)
+        entries = (self._barycentrics.ravel(), faces[self._faces].ravel(), starts)
+        self._matrix = sp.csr_matrix(entries, shape=shape)  # texels from vertices
         template = head.mesh(head.neutral_code().to(torch.float32)).vertices
         self.mirror = self._mirror(faces, uv_faces.numpy(), uv.numpy(), template)
 
@@ -53,16 +54,20 @@ class UvChart:
         picture[self.covered] = self._matrix @ values.astype(np.float32)
         return picture
 
+    def to_vertices(self, picture: Floats, weights: Floats) -> tuple[Floats, Floats]:
+        """The weighted mean of the texels around each vertex: (T, T, C), (T, T) -> (V, C), (V,).
+
+        The second is the mean weight around the vertex. Vertices without texels get 0.
+        """
+        weight = weights[self.covered]
+        area = np.asarray(self._matrix.sum(axis=0)).ravel()
+        total = self._matrix.T @ weight
+        values = self._matrix.T @ (picture[self.covered] * weight[:, None])
+        return values / np.maximum(total, 1e-6)[:, None], total / np.maximum(area, 1e-6)
+
     def region(self, mask: NDArray[np.floating]) -> Floats:
         """A weight at the vertices (V,) as a picture (T, T)."""
         return self.from_vertices(mask[:, None])[..., 0]
-
-    def _rows(self, chosen: slice) -> sp.csr_matrix:
-        """(N, V) sparse: texels from vertices."""
-        corners = self._corners[chosen]
-        starts = np.arange(0, 3 * len(corners) + 1, 3)
-        shape = (len(corners), self._vertex_count)
-        return sp.csr_matrix((self._barycentrics[chosen].ravel(), corners.ravel(), starts), shape=shape)
 
     def _mirror(
         self, faces: NDArray[np.int64], uv_faces: NDArray[np.int64], uv: Floats, template: Floats
@@ -104,19 +109,6 @@ def mirror_faces(faces: NDArray[np.int64], partner: NDArray[np.int64]) -> NDArra
     corners = np.empty_like(faces)
     np.put_along_axis(corners, image_order, order[found], 1)
     return np.where(valid[:, None], np.concatenate([found[:, None], corners], axis=1), -1)
-
-
-def smooth_over_mesh(mask: NDArray[np.floating], faces: NDArray[np.int64], rounds: int) -> Floats:
-    """Average a value at the vertices (V,) with its neighbours', again and again."""
-    starts = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
-    ends = np.concatenate([faces[:, 1], faces[:, 2], faces[:, 0]])
-    pairs = sp.coo_matrix((np.ones(len(starts), np.float32), (starts, ends)), shape=(len(mask), len(mask)))
-    adjacency = ((pairs + pairs.T) > 0).astype(np.float32) + sp.identity(len(mask), dtype=np.float32)
-    average = sp.diags(1.0 / np.asarray(adjacency.sum(axis=1)).ravel()) @ adjacency
-    values: Floats = np.asarray(mask, np.float32)
-    for _ in range(rounds):
-        values = average @ values
-    return values
 
 
 def union_of_regions(head: HeadModel, names: Iterable[str]) -> NDArray[np.bool_]:
