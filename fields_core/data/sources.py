@@ -1,0 +1,142 @@
+"""Where photos and their labels come from. A source lists entries; `prepare` turns them into samples."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fields_core.data.sample import NO_LABEL
+from fields_core.datatypes import Photo
+from fields_core.detection.photo_file import load_photo, photo_paths
+from fields_core.encoder.emotion_head import Emotion
+from fields_core.errors import FieldsError
+
+IMAGE_CONFIDENCE = 0.3  # of an intensity that follows from an image's label (see `losses.emotion`)
+
+_SYNONYMS = {
+    "neutrality": Emotion.NEUTRAL,
+    "happiness": Emotion.HAPPY,
+    "joy": Emotion.HAPPY,
+    "sadness": Emotion.SAD,
+    "surprised": Emotion.SURPRISE,
+    "fearful": Emotion.FEAR,
+    "disgusted": Emotion.DISGUST,
+    "angry": Emotion.ANGER,
+} | {emotion.name.lower(): emotion for emotion in Emotion}
+
+
+class LabelError(FieldsError):
+    """A label file that cannot be understood."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One photo of a source and what the source says of it."""
+
+    key: str
+    """Unique within the source; without dots, so that it can name files."""
+    load: Callable[[], Photo]
+    """Raises PhotoError."""
+    label: int = NO_LABEL
+    valence_arousal: tuple[float, float] | None = None
+
+    @property
+    def intensity(self) -> float:
+        """I* as far as the labels tell: 0 if neutral, else min(1, |(valence, arousal)|), NaN if unknown."""
+        if self.label == Emotion.NEUTRAL:
+            return 0.0
+        return math.nan if self.valence_arousal is None else min(1.0, math.hypot(*self.valence_arousal))
+
+    @property
+    def confidence(self) -> float:
+        return 0.0 if math.isnan(self.intensity) else IMAGE_CONFIDENCE
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named list of entries."""
+
+    name: str
+    entries: tuple[Entry, ...]
+
+
+def photo_source(folder: Path, name: str) -> Source:
+    """All photos below a folder, without labels.
+
+    Raises:
+        PhotoError: there are none.
+    """
+    paths = photo_paths([folder])
+    return Source(name, tuple(_file_entry(path, path.relative_to(folder)) for path in paths))
+
+
+def labelled_csv(path: Path, name: str) -> Source:
+    """Photos and labels of a plain CSV file.
+
+    Columns ``image`` (a path beside the file, or in a folder of the file's own name) and, as far as known, ``label``
+    (an emotion's name; empty where none), ``valence`` and ``arousal`` in [-1, 1]. Others are ignored.
+
+    Raises:
+        LabelError: no such file, no ``image`` column, a label that names no emotion, or a number out of range.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if "image" not in (reader.fieldnames or ()):
+                raise LabelError(
+                    f"{path} has no column named image",
+                    expected="columns image, label, valence, arousal",
+                    found=", ".join(reader.fieldnames or ()) or "an empty file",
+                )
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LabelError(f"{path} cannot be read", expected="a CSV file in UTF-8", found=str(error)) from error
+    return Source(name, tuple(_csv_entry(path, number, row) for number, row in enumerate(rows, start=2)))
+
+
+def emotion_label(text: str) -> int:
+    """The number of an emotion's name, whichever common form it has; NO_LABEL for an empty one.
+
+    Raises:
+        LabelError: it names no emotion.
+    """
+    word = text.strip().lower()
+    if not word:
+        return NO_LABEL
+    if word not in _SYNONYMS:
+        raise LabelError(
+            f"{text!r} is no emotion known here", expected=", ".join(sorted(_SYNONYMS)), remedy="Correct or empty it."
+        )
+    return int(_SYNONYMS[word])
+
+
+def _file_entry(path: Path, relative: Path, label: int = NO_LABEL, affect: tuple[float, float] | None = None) -> Entry:
+    # Two photos may differ in nothing but their ending.
+    key = "/".join(relative.parts).replace(".", "_")
+    return Entry(key, lambda: load_photo(path), label, affect)
+
+
+def _csv_entry(path: Path, line: int, row: dict[str, str]) -> Entry:
+    relative = Path((row["image"] or "").strip())
+    if not relative.parts or relative.is_absolute() or ".." in relative.parts:
+        raise LabelError(f"Line {line} of {path} names no photo beside the file", found=str(relative))
+    try:
+        label = emotion_label(row.get("label") or "")
+        affect = _affect(row)
+    except (LabelError, ValueError) as error:
+        raise LabelError(f"Line {line} of {path} is not understood", found=str(error)) from error
+    inside = path.with_suffix("") / relative
+    return _file_entry(inside if inside.exists() else path.parent / relative, relative, label, affect)
+
+
+def _affect(row: dict[str, str]) -> tuple[float, float] | None:
+    texts = [(row.get(column) or "").strip() for column in ("valence", "arousal")]
+    if not all(texts):
+        return None
+    valence, arousal = (float(text) for text in texts)
+    if not (abs(valence) <= 1.0 and abs(arousal) <= 1.0):
+        raise ValueError(f"valence {valence} and arousal {arousal}, not both between -1 and 1")
+    return valence, arousal
