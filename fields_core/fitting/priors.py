@@ -25,6 +25,7 @@ _TRUSTED_SCORES = (
     "browInnerUp",
     "mouthPucker",
 )
+_SCORE_OF_REST = 0.15  # what a face at rest is often given
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class FitPriors:
 
     n_shape: int = 60
     """Leading shape coefficients that landmarks can tell (99 % of the open head's variance is in 62)."""
-    landmark_sigma: float = 0.05
+    landmark_sigma: float = 0.025
     """Of the landmarks' extent (about the eye distance)."""
     outlier_sigmas: float = 4.0
     """Where the robust loss starts to let go of a landmark."""
     shape_sigma: float = 1.0
-    unit_sigma: float = 0.5
+    unit_sigma: float = 0.2
     """Spread of a named unit in [0, 1] around its mean."""
     unit_sparsity: float = 0.3
     """How far below zero the mean of an unneeded unit lies: the L1 part of the prior."""
@@ -100,7 +101,8 @@ class FitPriors:
     def _hint(self, head: HeadModel, u: Unknowns, mean: Array, scores: Sequence[Mapping[str, float]]) -> None:
         """Move the means of the trusted units towards the detector's scores, in place."""
         for name in _TRUSTED_SCORES:
-            score = np.array([min(max(float(face.get(name, 0.0)), 0.0), 1.0) for face in scores])
+            score = np.array([float(face.get(name, 0.0)) for face in scores])
+            score = np.clip((score - _SCORE_OF_REST) / (1.0 - _SCORE_OF_REST), 0.0, 1.0)
             if name == "jawOpen":
                 mean[:, u.jaw_pose.start] = score * head.jaw_open_radians
             elif name in head.expression_names:

@@ -58,7 +58,14 @@ def image_landmarks(head: HeadModel, code: FaceCode) -> np.ndarray:
 
 def loose() -> FitPriors:
     """Priors so weak that noise-free landmarks decide everything they can."""
-    return FitPriors(landmark_sigma=1e-4, unit_sparsity=0.0, outlier_sigmas=1e6, max_iterations=200, tolerance=1e-6)
+    return FitPriors(
+        landmark_sigma=1e-4,
+        unit_sigma=0.5,
+        unit_sparsity=0.0,
+        outlier_sigmas=1e6,
+        max_iterations=200,
+        tolerance=1e-6,
+    )
 
 
 def test_the_landmark_model_is_the_head_model(head):
