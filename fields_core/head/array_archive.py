@@ -24,6 +24,7 @@ Array = NDArray[Any]
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: the same bytes whenever it is written
 _MAX_MEMBERS = 256
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy writes
 _MAX_DIMENSIONS = 8
 PLAIN_KINDS = frozenset("biufU")
 """Kinds of numpy types that hold numbers or texts and no objects."""
@@ -92,6 +93,8 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
     Raises:
         ValueError: it is not a plain array.
     """
+    if info.compress_type not in _METHODS:
+        raise ValueError(f"{info.filename} is compressed in a way that numpy does not know")
     with archive.open(info) as stream:
         return parse_array(stream.read(info.file_size))
 

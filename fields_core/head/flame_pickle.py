@@ -27,8 +27,8 @@ SHAPES = 300
 """FLAME's shapedirs hold the identity components first, then the expression components."""
 JAW_OPEN_RADIANS = 0.4206
 """The open head's: FLAME has no unit named jawOpen, and its jaw turns about the same place."""
-EXPRESSION_BOUND = 3.0
-"""Standard deviations; DECA and EMOCA rarely leave this range."""
+EXPRESSION_BOUND = 5.0
+"""Standard deviations; generous, for FLAME itself sets no bounds."""
 
 _SMALL_BYTES = 2**24  # what the files beside the model hold of what is read
 _SKIN = (200, 160, 140)  # sRGB of a mid skin tone: FLAME's geometry comes without colour

@@ -12,7 +12,7 @@ import io
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -144,8 +144,14 @@ _KNOWN: Mapping[tuple[str, str], Any] = dict(_known_names())
 class _ArrayUnpickler(pickle._Unpickler):
     """Python's unpickler with every name in the file looked up in our list, never imported.
 
-    The one written in Python: the compiled one sets aside as much memory for its memo as a file asks for.
+    The one written in Python: the compiled one sets aside as much memory for its memo as a file asks for. Byte arrays
+    are read as bytes, since Python too would set aside as much memory for them as they say.
     """
+
+    dispatch: ClassVar[dict[int, Callable[..., None]]] = {
+        **pickle._Unpickler.dispatch,
+        pickle.BYTEARRAY8[0]: pickle._Unpickler.dispatch[pickle.BINBYTES8[0]],
+    }
 
     def find_class(self, module: str, name: str) -> Any:
         """Raises:
@@ -264,7 +270,7 @@ def _from_bytes(dtype: np.dtype[Any], shape: tuple[Any, ...], data: Any) -> Arra
         if type(extent) is not int or extent < 0:
             raise ValueError(f"an array of shape {shape}")
         count *= extent
-    if not isinstance(data, bytes | bytearray) or len(data) != count * dtype.itemsize:
+    if not isinstance(data, bytes) or len(data) != count * dtype.itemsize:
         raise ValueError(f"an array {shape} of {dtype} without its {count * dtype.itemsize} bytes")
     return np.frombuffer(data, dtype).reshape(shape) if count else np.zeros(shape, dtype)
 

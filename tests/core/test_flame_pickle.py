@@ -288,6 +288,7 @@ OVERSIZED = {
     "a sparse matrix written out": pickle.dumps({"f": huge_sparse()}),
     "a text of 2**60 bytes": b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b"x.",
     "a frame of 2**60 bytes": b"\x80\x04\x95" + struct.pack("<Q", 2**60) + b"x.",
+    "a byte array of 16 GB": b"\x80\x05\x96" + struct.pack("<Q", 2**34) + b"x.",
     "bytes of 2**31": b"\x80\x03B" + struct.pack("<I", 2**31 - 1) + b"x.",
     "a memo of 2**32 entries": b"\x80\x02}r\xff\xff\xff\xff.",
     "a number of a million digits": b"I" + b"9" * 10**6 + b"\n.",
