@@ -101,10 +101,7 @@ class HeadScene:
 
     def set_smooth(self, smooth: bool) -> None:
         """Smooth outlines (FXAA): twice the work a frame in software, so for a picture at rest."""
-        if smooth:
-            self._plotter.enable_anti_aliasing("fxaa")
-        else:
-            self._plotter.disable_anti_aliasing()
+        self._plotter.renderer.SetUseFXAA(smooth)  # pyvista's own switch probes the machine for EGL every time
 
     def reset_view(self) -> None:
         """The whole head from the front."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import (
     QGuiApplication,
     QImage,
@@ -23,11 +23,17 @@ from PySide6.QtGui import (
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
 from PySide6.QtWidgets import QWidget
 from pyvistaqt import QtInteractor
+from vtkmodules.util.numpy_support import vtk_to_numpy
+from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 
 _INPUT = {
     QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease, QEvent.Type.MouseMove, QEvent.Type.Wheel,
     QEvent.Type.MouseButtonDblClick, QEvent.Type.KeyPress, QEvent.Type.KeyRelease,
 }  # fmt: skip
+
+
+_GL_RENDERER = 0x1F01
+_SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "swrast", "software", "gdi generic")
 
 
 class Backend(Protocol):
@@ -90,17 +96,27 @@ class ImageBackend:
         pv.global_theme.multi_samples = 0
         self.plotter: Any = pv.Plotter(off_screen=True, window_size=[320, 240])
         self.plotter.show(auto_close=False, interactive=False)
-        self.widget: QWidget = _Picture(self.image, self._resized, parent)
-        self._pixels: NDArray[np.uint8] | None = None
+        self.widget: QWidget = _Picture(self._upside_down, self._resized, parent)
+        self._stale = True
+        self._pixels: NDArray[np.uint8] = np.zeros((1, 1, 4), np.uint8)
 
     def draw(self) -> None:
-        self._pixels = None
+        self._stale = True
         self.widget.update()
 
     def image(self) -> NDArray[np.uint8]:
-        if self._pixels is None:
-            self.plotter.render()
-            self._pixels = np.ascontiguousarray(self.plotter.screenshot(None, return_img=True)[..., :3])
+        return np.ascontiguousarray(self._upside_down()[::-1, :, :3])
+
+    def _upside_down(self) -> NDArray[np.uint8]:
+        """(H, W, 4) RGBA, the bottom row first, as OpenGL hands it out. plotter.screenshot would draw twice."""
+        if self._stale:
+            window = self.plotter.render_window
+            window.Render()
+            width, height = window.GetSize()
+            pixels = vtkUnsignedCharArray()
+            window.GetRGBACharPixelData(0, 0, width - 1, height - 1, 0, pixels)
+            self._pixels = vtk_to_numpy(pixels).reshape(height, width, 4)
+            self._stale = False
         return self._pixels
 
     def close(self) -> None:
@@ -113,21 +129,24 @@ class ImageBackend:
 
 
 class _Picture(QWidget):
-    """Paints what ``image`` returns, and says when its size in device pixels changes."""
+    """Paints what ``upside_down`` returns (RGBA, bottom row first), and says when its size in device pixels changes."""
 
     def __init__(
-        self, image: Callable[[], NDArray[np.uint8]], resized: Callable[[QSize], None], parent: QWidget
+        self, upside_down: Callable[[], NDArray[np.uint8]], resized: Callable[[QSize], None], parent: QWidget
     ) -> None:
         super().__init__(parent)
-        self._image, self._resized = image, resized
+        self._upside_down, self._resized = upside_down, resized
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        pixels = self._image()
+        pixels = self._upside_down()
         height, width = pixels.shape[:2]
-        picture = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-        QPainter(self).drawImage(QRectF(self.rect()), picture)
+        picture = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBX8888)
+        painter = QPainter(self)
+        painter.translate(0, self.height())
+        painter.scale(self.width() / width, -self.height() / height)
+        painter.drawImage(0, 0, picture)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._resized(event.size() * self.devicePixelRatioF())
@@ -137,7 +156,7 @@ def make_backend(parent: QWidget, choice: str = "auto") -> Backend:
     """The backend for this machine.
 
     Args:
-        choice: "opengl", "image", or "auto": OpenGL where the platform has it.
+        choice: "opengl", "image", or "auto": OpenGL where a graphics card draws it.
     """
     if choice == "opengl" or (choice == "auto" and _has_opengl()):
         return OpenGLBackend(parent)
@@ -145,6 +164,7 @@ def make_backend(parent: QWidget, choice: str = "auto") -> Backend:
 
 
 def _has_opengl() -> bool:
+    """Whether a graphics card draws. Where software does, whole windows of it are slower than pictures of the head."""
     if QGuiApplication.platformName() in ("offscreen", "minimal", "linuxfb", "vnc"):
         return False
     context = QOpenGLContext()
@@ -153,5 +173,6 @@ def _has_opengl() -> bool:
     if not context.create() or not context.makeCurrent(surface):
         return False
     version = context.format().version()
+    renderer = str(context.functions().glGetString(_GL_RENDERER)).lower()
     context.doneCurrent()
-    return version >= (3, 2)
+    return version >= (3, 2) and not any(name in renderer for name in _SOFTWARE)
