@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -16,6 +17,7 @@ from fields_core.render.interpolation import pixel_barycentrics
 
 Floats = NDArray[np.float32]
 
+_BORDER = 4.0  # texels
 _SAME_PLACE = 2e-3  # metres; a vertex has a mirror image if another vertex is this near to where it should be
 
 
@@ -24,7 +26,8 @@ class UvChart:
 
     Attributes:
         size: T; pictures are (T, T), first row at v = 1.
-        covered: (T, T) bool, texels that are a point of the head.
+        covered: (T, T) bool, texels that are a point of the head, or so near to one that looking up the texture between
+            texel centres may touch them; those repeat the nearest point.
         mirror: (T, T, 2) float32, texel coordinates (column, row; the first texel's centre at 0) of the point on the
             other side of the head; far outside the square where there is none.
     """
@@ -37,7 +40,7 @@ class UvChart:
         flat = torch.stack([2.0 * uv[:, 0] - 1.0, 1.0 - 2.0 * uv[:, 1], torch.zeros(len(uv))], dim=-1)[None]
         seen = CpuRasterizer()(flat, uv_faces, size, size)
         barycentrics = pixel_barycentrics(flat, uv_faces, seen)[0].numpy()
-        face_of = seen[0].numpy()
+        face_of, barycentrics = _with_border(seen[0].numpy(), barycentrics)
         self.covered: NDArray[np.bool_] = face_of >= 0
         self._faces = face_of[self.covered]
         self._barycentrics: Floats = barycentrics[self.covered].astype(np.float32)
@@ -80,6 +83,23 @@ class UvChart:
         picture = np.full((self.size, self.size, 2), -2.0, np.float32)
         picture[self.covered] = np.stack([where[:, 0], 1.0 - where[:, 1]], axis=-1)
         return picture * self.size - 0.5
+
+
+def _with_border(face_of: NDArray[np.int64], barycentrics: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Continue (T, T) face numbers and (T, T, 3) barycentrics a few texels beyond the islands."""
+    outside = (face_of < 0).astype(np.uint8)
+    if outside.all() or not outside.any():
+        return face_of, barycentrics
+    distance, labels = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    inside = np.flatnonzero(outside == 0)
+    nearest = np.zeros(int(labels.max()) + 1, np.int64)
+    nearest[labels.ravel()[inside]] = inside
+    border = np.flatnonzero((outside > 0) & (distance <= _BORDER))
+    sources = nearest[labels.ravel()[border]]
+    faces, weights = face_of.copy(), barycentrics.copy()
+    faces.ravel()[border] = face_of.ravel()[sources]
+    weights.reshape(-1, 3)[border] = barycentrics.reshape(-1, 3)[sources]
+    return faces, weights
 
 
 def mirror_vertices(template: Floats) -> NDArray[np.int64]:
