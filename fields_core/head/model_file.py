@@ -120,19 +120,8 @@ def write_head_file(file: HeadModelFile, path: Path) -> None:
         ExportError: the file cannot be written.
     """
     check_head_file(file, path)
-    arrays: dict[str, Array] = {"format": np.array(FORMAT)}
-    for field in fields(HeadModelFile):
-        value = getattr(file, field.name)
-        if field.name in _IN_MILLIMETRES:
-            value = (np.asarray(value, np.float64) * 1e3).astype(np.float16)
-        arrays[field.name] = (
-            np.array(value) if isinstance(value, str | tuple) else np.asarray(value, _type_of(field.name, value))
-        )
-    write_arrays(arrays, path)
-
-
-def _type_of(name: str, value: Any) -> Any:
-    return np.float16 if name in _IN_MILLIMETRES else _STORED_AS.get(name, np.float32)
+    values = {field.name: _to_storage(field.name, getattr(file, field.name)) for field in fields(HeadModelFile)}
+    write_arrays({"format": np.array(FORMAT), **values}, path)
 
 
 def read_head_file(path: Path) -> HeadModelFile:
@@ -152,6 +141,14 @@ def read_head_file(path: Path) -> HeadModelFile:
     file = HeadModelFile(**values)
     check_head_file(file, path)
     return file
+
+
+def _to_storage(name: str, value: Any) -> Array:
+    if isinstance(value, str | tuple):
+        return np.array(value)
+    if name in _IN_MILLIMETRES:
+        return (np.asarray(value, np.float64) * 1e3).astype(np.float16)
+    return np.asarray(value, _STORED_AS.get(name, np.float32))
 
 
 def _from_storage(path: Path, name: str, array: Array) -> Any:
@@ -244,9 +241,10 @@ def _check_index(path: Path, name: str, array: Array, below: int) -> None:
 def _check_values(path: Path, file: HeadModelFile, V: int, F: int) -> None:
     if V < 4 or F < 4:
         raise _bad(path, "a head", f"{V} vertices and {F} faces")
-    reach = float(np.abs(file.v_template).max())
-    if reach > _MAX_COORDINATE:
-        raise _bad(path, f"v_template in metres, within {_MAX_COORDINATE:g} m", f"{reach:g}")
+    for name in ("v_template", *_IN_MILLIMETRES):
+        reach = float(np.abs(getattr(file, name)).max(initial=0.0))
+        if reach > _MAX_COORDINATE:
+            raise _bad(path, f"{name} in metres, within {_MAX_COORDINATE:g} m", f"{reach:g}")
     sums = file.weights.sum(1)
     if np.abs(sums - 1.0).max() > 1e-3 or file.weights.min() < -1e-3:
         raise _bad(path, "weights that are positive and sum to 1", f"sums from {sums.min():.4f} to {sums.max():.4f}")

@@ -75,6 +75,7 @@ BROKEN = {
     "NaN": ("v_template", nan_at_first, "v_template to be finite"),
     "infinite blendshape": ("shapedirs", lambda a: np.full_like(a, np.inf), "shapedirs to be finite"),
     "millimetres": ("v_template", lambda a: a * 1000, "in metres"),
+    "a smile of a mile": ("expression_dirs", lambda a: a + np.float16(6e4), "expression_dirs in metres"),
     "no vertices": ("v_template", lambda a: a[:0], "of shape"),
     "one vertex less": ("weights", lambda a: a[1:], "weights of shape"),
     "four joints": ("weights", lambda a: a[:, :4], "weights of shape"),
