@@ -8,7 +8,7 @@ shown to the landmarker, which must find a face there that agrees with the suspi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -20,21 +20,18 @@ from fields_core.assets import find_asset
 from fields_core.datatypes import DetectedFace, Photo
 from fields_core.detection.crop import sample, square_similarity, transform
 from fields_core.detection.landmarker import BUNDLE, FaceHint, HintFinder, Landmarker, Landmarks
-from fields_core.detection.search import (
-    SMALL_FACE_WIDTHS,
-    TINY_FACE_WIDTHS,
-    same_face,
-    tile_hints,
-    turned_hints,
-    whole_photo_hints,
-)
+from fields_core.detection.search import SMALL_FACE_WIDTHS, TINY_FACE_WIDTHS, FaceSearch, moved, overlap, same_face
 
 MIN_SCORE = 0.4  # of a suspicion worth a look
 SURE_SCORE = 0.9  # of a suspicion that needs no second opinion
 MIN_FACE = 12.0  # photo pixels; below, landmarks mean nothing
 LOOK_SIZE = 384  # pixels of the picture the landmarker is shown
 LOOK_SCALE = 2.0  # its side over the detector's box: the landmarker wants some surroundings
-AGREEMENT = 0.08  # mean distance of two looks' landmarks over the face's size
+# The detector's score on the upright look, less this times the mean distance of two looks' landmarks over the face's
+# size, is a suspicion's likeness. Measured on 800 real faces, upright and turned: scores of 0.77 to 0.9, distances of 0.005
+# (99 %: 0.026). Lettering, coins, cells and gravel that pass for faces have 0.6 to 0.79, and 0.015 to 0.17.
+DISAGREEMENT = 10.0
+SAME_LOOK = 0.6  # intersection over union of two suspicions that would be shown the same picture
 RIGHT_IRIS, LEFT_IRIS = 468, 473
 
 
@@ -136,50 +133,38 @@ class FaceDetector:
         self.close()
 
     def _search(self, pixels: NDArray[np.uint8], small_faces: bool) -> list[DetectedFace]:
-        faces = self._confirmed(pixels, whole_photo_hints(pixels, self._finder), [])
+        search, hunt = FaceSearch(pixels, self._finder), _Hunt()
+        self._confirm(pixels, search.whole(), hunt, _EXPECTED)
         if small_faces:
-            faces = self._confirmed(pixels, tile_hints(pixels, self._finder, SMALL_FACE_WIDTHS), faces)
+            boxes = [face.box for face in hunt.faces]
+            self._confirm(pixels, search.tiles(SMALL_FACE_WIDTHS, boxes), hunt, _BY_CHANCE)
         for quarter_turns in (1, 3, 2):
-            if faces:
-                break
-            faces = self._confirmed(pixels, self._turned_hints(pixels, quarter_turns, small_faces), faces)
-        if not faces and small_faces:
-            faces = self._confirmed(pixels, tile_hints(pixels, self._finder, TINY_FACE_WIDTHS), faces)
-        return self._ordered(faces)
+            if not hunt.faces:
+                self._confirm(pixels, search.whole(quarter_turns), hunt, _BY_CHANCE)
+            if not hunt.faces and small_faces:
+                hints = search.tiles(SMALL_FACE_WIDTHS, quarter_turns=quarter_turns)
+                self._confirm(pixels, hints, hunt, _BY_CHANCE)
+        if not hunt.faces and small_faces:
+            self._confirm(pixels, search.tiles(TINY_FACE_WIDTHS), hunt, _BY_CHANCE)
+        return self._ordered(hunt.faces)
 
-    def _turned_hints(self, pixels: NDArray[np.uint8], quarter_turns: int, small_faces: bool) -> list[FaceHint]:
-        """What the face detector suspects once the photo is turned counter-clockwise, in pixels of the photo itself."""
-        turned = np.ascontiguousarray(np.rot90(pixels, quarter_turns))
-        hints = whole_photo_hints(turned, self._finder)
-        if small_faces:
-            hints += tile_hints(turned, self._finder, SMALL_FACE_WIDTHS)
-        height, width = pixels.shape[:2]
-        back = {
-            1: np.array([[0.0, -1.0, width - 1.0], [1.0, 0.0, 0.0]]),
-            2: np.array([[-1.0, 0.0, width - 1.0], [0.0, -1.0, height - 1.0]]),
-            3: np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, height - 1.0]]),
-        }[quarter_turns]
-        return turned_hints(hints, back)
-
-    def _confirmed(
-        self, pixels: NDArray[np.uint8], hints: list[FaceHint], known: list[DetectedFace]
-    ) -> list[DetectedFace]:
-        """``known`` and those of the hints that are other faces, indeed."""
-        faces = list(known)
+    def _confirm(self, pixels: NDArray[np.uint8], hints: list[FaceHint], hunt: _Hunt, bar: _Bar) -> None:
+        """Add to the hunt's faces those behind hints that are other faces, indeed."""
         for hint in hints[: 3 * self.max_faces]:
-            if hint.size < MIN_FACE or any(_is_of(hint.centre, hint.size, face) for face in faces):
+            if hint.size < MIN_FACE or hunt.knows(hint):
                 continue
-            face = self._look(pixels, hint)
-            if face is not None and not any(_is_of(*_square(face), other) for other in faces):
-                faces.append(face)
-        return faces
+            face = self._look(pixels, hint, bar)
+            if face is None:
+                hunt.refused.append(hint)
+            elif not any(_is_of(*_square(face), other) for other in hunt.faces):
+                hunt.faces.append(face)
 
-    def _look(self, pixels: NDArray[np.uint8], hint: FaceHint) -> DetectedFace | None:
-        """The face behind a hint, or None if there is none."""
+    def _look(self, pixels: NDArray[np.uint8], hint: FaceHint, bar: _Bar) -> DetectedFace | None:
+        """The face behind a hint, or None if what is there stays below the bar."""
         sure = hint.score >= SURE_SCORE
         if not sure:
             upright = self._upright(pixels, hint)
-            if upright is None:
+            if upright is None or upright.score < bar.score:
                 return None
             hint = upright
         first = self._landmarks(pixels, _Look(hint.centre, LOOK_SCALE * hint.size, _roll(*hint.eyes)))
@@ -194,7 +179,8 @@ class FaceDetector:
         if second is None:
             return None
         distance = np.linalg.norm(second.points[:, :2] - first.points[:, :2], axis=1).mean()
-        return _face(second.points, second.scores) if distance < AGREEMENT * size else None
+        likeness = hint.score - DISAGREEMENT * float(distance) / size
+        return _face(second.points, second.scores) if likeness >= bar.likeness else None
 
     def _upright(self, pixels: NDArray[np.uint8], hint: FaceHint) -> FaceHint | None:
         """The hint seen closer, from the side on which it looks most like a face: upside down the eyes mislead."""
@@ -202,10 +188,8 @@ class FaceDetector:
         size = HintFinder.INPUT_SIZE
         for turn in (0, 90, 180, 270):
             to_photo = square_similarity(hint.centre, LOOK_SCALE * hint.size, size, _roll(*hint.eyes) + turn)
-            scale = LOOK_SCALE * hint.size / size
             for closer in self._finder.find(sample(pixels, to_photo, size)):
-                centre = transform(to_photo, closer.centre)
-                seen = replace(closer, centre=centre, size=closer.size * scale, eyes=transform(to_photo, closer.eyes))
+                seen = moved(closer, to_photo)
                 same = same_face(hint.centre, hint.size, seen.centre, seen.size)
                 if same and (best is None or seen.score > best.score):
                     best = seen
@@ -226,6 +210,34 @@ class FaceDetector:
 
     def _ordered(self, faces: list[DetectedFace]) -> list[DetectedFace]:
         return sorted(faces, key=lambda face: -_square(face)[1])[: self.max_faces]
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """What a suspicion must reach."""
+
+    score: float
+    """Of the detector, on the upright look."""
+    likeness: float
+    """See `DISAGREEMENT`."""
+
+
+_EXPECTED = _Bar(score=0.5, likeness=0.5)  # upright, an eighth of the photo or more
+_BY_CHANCE = _Bar(score=0.7, likeness=0.59)  # in many tiles and turned photos something always resembles a face
+
+
+@dataclass(eq=False)
+class _Hunt:
+    """What was found in one photo so far, and what turned out to be none."""
+
+    faces: list[DetectedFace] = field(default_factory=list)
+    refused: list[FaceHint] = field(default_factory=list)
+
+    def knows(self, hint: FaceHint) -> bool:
+        """Each suspicion is looked at from all four sides: there is no need to do so again in a turned photo."""
+        return any(_is_of(hint.centre, hint.size, face) for face in self.faces) or any(
+            overlap(hint.centre, hint.size, other.centre, other.size) > SAME_LOOK for other in self.refused
+        )
 
 
 @dataclass(frozen=True, eq=False)

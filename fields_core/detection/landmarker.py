@@ -146,7 +146,7 @@ class Landmarker(_Guarded):
 
 
 class HintFinder(_Guarded):
-    """The bundle's face detector (BlazeFace, short range) alone: a guess in 2 ms, for faces from an eighth of a picture.
+    """The bundle's face detector (BlazeFace) alone: a guess in 2 ms, at faces from an eighth of a picture.
 
     It looks at 128 x 128 pixels: pictures of that size are seen as they are.
 

@@ -236,9 +236,9 @@ def _decode(image: Image.Image) -> NDArray[Any]:
         if factor > 1:
             factor = min(8, 2 ** math.ceil(math.log2(factor)))  # what the JPEG decoder offers
             image.draft(None, (image.width // factor, image.height // factor))
-    orientation = _orientation(image)
     profile = image.info.get("icc_profile")
-    image.load()
+    image.load()  # before `_orientation`, which for PNG would load too and swallow what is wrong with the pixels
+    orientation = _orientation(image)
     if orientation is not None and image.format != "TIFF":  # Pillow turns TIFF itself
         image = image.transpose(orientation)
     factor = _shrink_factor(*image.size)

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from fields_core.errors import PhotoError
 
+NEUTRAL_GROUND = (128, 128, 128)
+"""8-bit RGB behind transparent parts and outside the photo."""
 
-def rgb8(array: NDArray[Any], ground: tuple[int, int, int], name: str) -> NDArray[np.uint8]:
-    """Contiguous 8-bit RGB; transparent parts lie on ``ground``. May be ``array`` itself.
+
+def rgb8(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Contiguous 8-bit RGB; transparent parts lie on `NEUTRAL_GROUND`. May be ``array`` itself.
 
     Args:
         array: (H, W) or (H, W, 1 to 4): grey, grey + alpha, RGB, RGBA; bool, uint8, uint16, or floats in [0, 1].
-        ground: 8-bit RGB behind transparent parts.
         name: of the picture, for messages.
 
     Returns:
@@ -42,7 +44,7 @@ def rgb8(array: NDArray[Any], ground: tuple[int, int, int], name: str) -> NDArra
         colours = np.repeat(colours, 3, axis=2)
     if alpha is not None:
         cover = alpha.astype(np.float32) / 255.0
-        colours = np.rint(cover * colours + (1.0 - cover) * np.array(ground, np.float32)).astype(np.uint8)
+        colours = np.rint(cover * colours + (1.0 - cover) * np.array(NEUTRAL_GROUND, np.float32)).astype(np.uint8)
     return np.ascontiguousarray(colours)
 
 
