@@ -95,12 +95,13 @@ def estimate_lighting(photo: Tensor, normals: Tensor, albedo: Tensor, mask: Tens
     for _ in range(_ROUNDS):
         importance = weight * robust  # (B, N, 3)
         scale = (importance * colour.square()).sum(dim=1) + _FAINTEST  # (B, 3)
-        normal = torch.einsum("bnk,bnc,bnl->bckl", basis, importance * colour.square(), basis)
+        share = (importance * colour.square()).transpose(1, 2)  # (B, 3, N)
+        normal = (basis.transpose(1, 2)[:, None] * share[:, :, None]) @ basis[:, None]  # (B, 3, 9, 9)
         normal = (
             normal / scale[..., None, None] + prior + _FAINTEST * torch.eye(9, dtype=photo.dtype, device=photo.device)
         )
-        right = torch.einsum("bnk,bnc->bck", basis, importance * colour * target) / scale[..., None]
+        right = (importance * colour * target).transpose(1, 2) @ basis / scale[..., None]  # (B, 3, 9)
         lighting = torch.linalg.solve(normal, right).transpose(1, 2)
-        residual = (colour * torch.einsum("bnk,bkc->bnc", basis, lighting) - target).abs()
+        residual = (colour * (basis @ lighting) - target).abs()
         robust = (_OUTLIER / residual.clamp(min=_FAINTEST)).clamp(max=1.0)
     return torch.where((total > 0)[..., None], lighting, plain)

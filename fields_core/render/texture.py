@@ -36,7 +36,9 @@ _FACING = (0.25, 0.65)  # cosine towards the viewer from which the photo begins 
 _EDGE_ROUNDS = 8  # of smoothing; the photo fades out over one or two centimetres at the edge of the face
 _UNLIGHT = 0.85  # how much of the estimated shading is taken out
 _LEAST_TEXELS = 200
-_LEAST_HAIR = 0.1  # sRGB; painted hair differs at least so much from the skin
+_LEAST_HAIR = 0.12  # sRGB; hair differs at least so much from the skin
+_LEAST_HAIR_SHARE = 0.2  # of the visible scalp; with less the head counts as bald
+_MOUTH_LIGHT = 0.85  # how much of the light reaches teeth and tongue
 _PLAIN = 0.6  # sRGB of heads without albedo, before they take the photo's tone
 
 
@@ -75,6 +77,8 @@ class TextureProjector:
         self._eyes = EyePainter(head, self._chart)
         inner = union_of_regions(head, _INNER)
         self._outer = (~inner).astype(np.float32)
+        inside = union_of_regions(head, ("teeth", "mouth")).astype(np.float32)
+        self._mouth_light = 1.0 - (1.0 - _MOUTH_LIGHT) * self._chart.region(inside)[..., None]
         self._scalp = union_of_regions(head, ["scalp"]).astype(np.float32)
         self._hairy = self._coarse.region(_ramp(smooth_over_mesh(self._scalp, faces, 2 * _EDGE_ROUNDS), 0.02, 0.15))
         allowed = union_of_regions(head, ["face"]) if "face" in head.region_names else ~inner
@@ -102,32 +106,33 @@ class TextureProjector:
         normals = vertex_normals(posed, self._head.faces).cpu()
         view = view_photo(photo, crop)
 
-        open_to_view = self._visibility(points, normals[0].numpy())
-        places = self._coarse.from_vertices(points[0].numpy())
+        places = self._coarse.from_vertices(np.concatenate([points[0].numpy(), normals[0].numpy()[:, 2:]], axis=1))
+        in_front, facing = self._in_front(points, places), places[..., 3]
         face = view.weights_at(view.face_outline(crop.landmarks), places)
-        seen = open_to_view * face * self._coarse.region(self._allowed)
+        seen = in_front * _ramp(facing, *_FACING) * face * self._coarse.region(self._allowed)
         colours = view.colours_at(self._chart.from_vertices(points[0].numpy()))
+        lit = self._small(colours)
         colours = colours / _resized(self._shading(normals, code, seen), self._chart.size)
 
         fill = self._fill(code)
-        hair = open_to_view * view.weights_at(view.inside, places) * self._coarse.region(self._scalp)
-        texture = self._blend(colours, seen, fill, hair)
+        hair = in_front * view.weights_at(view.inside, places) * self._coarse.region(self._scalp)
+        hair = hair * (facing > _FACING[0])
+        texture = self._blend(colours, seen, fill, self._hair_tone(lit, fill, seen, hair))
+        texture = texture * self._mouth_light
         texture = self._eyes.paint(texture, view, crop.landmarks)
         return np.round(texture.clip(0.0, 1.0) * 255.0).astype(np.uint8)
 
-    def _visibility(self, points: Tensor, normals: Floats) -> Floats:
-        """(t, t) how well each coarse texel is seen, in [0, 1]."""
+    def _in_front(self, points: Tensor, places: Floats) -> Floats:
+        """(t, t) whether nothing is before each coarse texel, softly in [0, 1]; points (1, V, 3), places (t, t, 3)."""
         framed = points / torch.tensor([SPAN, SPAN, 1.0])
         pix_to_face = CpuRasterizer()(framed, self._faces, _DEPTH_VIEW, _DEPTH_VIEW)
         barycentrics = pixel_barycentrics(framed, self._faces, pix_to_face)
         depth = interpolate(framed[..., 2:], self._faces, pix_to_face, barycentrics)[0, 0]
         nearest = torch.where(pix_to_face[0] >= 0, depth, 1e3).numpy()
-        values = self._coarse.from_vertices(np.concatenate([framed[0].numpy(), normals], axis=1))
-        where = _planes(((values[..., :2] + 1.0) * _DEPTH_VIEW - 1.0) / 2.0)
+        where = _planes(((places[..., :2] / SPAN + 1.0) * _DEPTH_VIEW - 1.0) / 2.0)
         before = cv2.remap(nearest, *where, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
-        in_front = (values[..., 2] <= before + _BEHIND).astype(np.float32)
-        in_front = _ramp(cv2.GaussianBlur(in_front, (0, 0), 3.0), 0.5, 1.0)
-        return in_front * _ramp(values[..., 5], *_FACING) * self._coarse.covered
+        in_front = (places[..., 2] <= before + _BEHIND).astype(np.float32)
+        return _ramp(cv2.GaussianBlur(in_front, (0, 0), 3.0), 0.5, 1.0) * self._coarse.covered
 
     def _shading(self, normals: Tensor, code: FaceCode, seen: Floats) -> Floats:
         """(t, t, 3) the light on each coarse texel, 1 on average where it is seen."""
@@ -144,11 +149,11 @@ class TextureProjector:
             return np.full((size, size, 3), _PLAIN, np.float32)
         return np.ascontiguousarray(self._head.albedo(code.albedo, size)[0].permute(1, 2, 0).cpu().numpy())
 
-    def _blend(self, colours: Floats, seen: Floats, fill: Floats, hair: Floats) -> Floats:
+    def _blend(self, colours: Floats, seen: Floats, fill: Floats, painted: _HairTone) -> Floats:
         """The layers in one (T, T, 3): colours (T, T, 3) where seen (t, t), their mirror image, the fill.
 
         Args:
-            hair: (t, t) where the photo shows the scalp; its colour, not its pixels, goes to the rest.
+            painted: the hair of the fill, which takes the colour of that in the photo, not its pixels.
         """
         size = self._chart.size
         opposite = cv2.remap(seen, *_planes(self._coarse.mirror), cv2.INTER_LINEAR, borderValue=0.0)
@@ -161,14 +166,18 @@ class TextureProjector:
         known = np.maximum(seen, opposite)
         ratio = log_ratio(self._small(both), self._small(fill))
         change = self._change(ratio, known, typical(ratio, known, _LEAST_TEXELS, np.zeros(3, np.float32)))
-        painted = self._hair_tone(colours, fill, hair)
         share = painted.amount[..., None]
         below = fill * self._factor(change * (1.0 - share) + painted.change * share)
         share = _resized(known, size)[..., None]
         return both * share + below * (1.0 - share)
 
-    def _hair_tone(self, colours: Floats, fill: Floats, hair: Floats) -> _HairTone:
-        """How the fill's painted hair must change, and where it is: between the usual colours of face and scalp."""
+    def _hair_tone(self, photo: Floats, fill: Floats, seen: Floats, hair: Floats) -> _HairTone:
+        """How the fill's painted hair must change, and where it is: between the usual colours of face and scalp.
+
+        Args:
+            photo: (t, t, 3) the photo's pixels. Their light stays: what is known of it comes from the face.
+            seen, hair: (t, t) where it shows face, where scalp.
+        """
         small = self._small(fill)
         plain = np.full(3, _PLAIN, np.float32)
         skin_fill = typical(small, self._coarse.region(self._allowed), 1, plain)
@@ -178,7 +187,11 @@ class TextureProjector:
         if length < _LEAST_HAIR**2:  # bald, or a head model without scalp or albedo
             return _HairTone(np.zeros_like(hair), np.zeros(3, np.float32))
         amount = ((small - skin_fill) @ (span / length)).clip(0.0, 1.0) * self._hairy
-        change = log_ratio(typical(self._small(colours), hair, _LEAST_TEXELS, hair_fill), hair_fill)
+        # Where the hairline is higher than the model's, the photo shows skin on the scalp: take what differs from skin.
+        distance = np.linalg.norm(photo - typical(photo, seen, _LEAST_TEXELS, skin_fill), axis=-1)
+        strands = hair * (distance > _LEAST_HAIR)
+        few = max(_LEAST_TEXELS, round(_LEAST_HAIR_SHARE * np.count_nonzero(hair > 0.5)))
+        change = log_ratio(typical(photo, strands, few, typical(photo, hair, _LEAST_TEXELS, hair_fill)), hair_fill)
         return _HairTone(amount, change)
 
     def _change(self, ratio: Floats, weights: Floats, expected: Floats) -> Floats:
