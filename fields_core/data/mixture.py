@@ -1,0 +1,94 @@
+"""Which samples make up which batch: stated fractions of kinds, and nothing but seed and step to remember."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from fields_core.data.sample import Sample
+from fields_core.errors import SettingsError
+
+
+class SampleSet(Protocol):
+    """Samples by number; `ShardSet` is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int) -> Sample: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Ingredient:
+    """A kind of samples and its share of every batch."""
+
+    samples: SampleSet
+    fraction: float
+    """Of the batch, above 0; the fractions of a mixture are scaled to sum to 1."""
+
+
+class Mixture:
+    """An endless series of batches, each with the same number of samples of each kind.
+
+    Batch n follows from the seed and n alone: a run resumes at step n by asking for batch n, and several processes
+    share the work by asking for different ones. Every kind is gone through in random order, anew in each pass.
+    """
+
+    def __init__(self, ingredients: Sequence[Ingredient], batch_size: int, seed: int) -> None:
+        """
+        Raises:
+            SettingsError: no ingredients, an empty one, a fraction that is not positive, or a batch too small to hold
+                one sample of each kind.
+        """
+        if not ingredients or any(len(item.samples) == 0 for item in ingredients):
+            raise SettingsError(
+                "There is nothing to train on",
+                expected="at least one sample of every kind",
+                found=", ".join(f"{len(item.samples)} samples" for item in ingredients) or "no data at all",
+                remedy="Prepare the data first.",
+            )
+        if not all(item.fraction > 0 for item in ingredients):
+            raise SettingsError("A fraction of the batch is not positive", expected="numbers above 0")
+        self._ingredients = tuple(ingredients)
+        self._seed = seed
+        self.counts = _counts([item.fraction for item in ingredients], batch_size)
+
+    def batch(self, step: int) -> list[Sample]:
+        """The samples of batch ``step`` (0, 1, 2, ...), kind after kind."""
+        return [
+            item.samples[number]
+            for kind, (item, count) in enumerate(zip(self._ingredients, self.counts, strict=True))
+            for number in self._numbers(kind, len(item.samples), step * count, count)
+        ]
+
+    def rng(self, step: int) -> np.random.Generator:
+        """The source of chance for the views of batch ``step``."""
+        return np.random.default_rng((self._seed, step, len(self._ingredients)))
+
+    def _numbers(self, kind: int, size: int, start: int, count: int) -> list[int]:
+        """Places start to start + count - 1 of an endless series of shuffles of ``size`` samples."""
+        numbers: list[int] = []
+        while len(numbers) < count:
+            turn, offset = divmod(start + len(numbers), size)
+            order = np.random.default_rng((self._seed, kind, turn)).permutation(size)
+            numbers += order[offset : offset + count - len(numbers)].tolist()
+        return numbers
+
+
+def _counts(fractions: Sequence[float], batch_size: int) -> tuple[int, ...]:
+    """Whole numbers in the ratio of the fractions that sum to the batch size (largest remainders), each at least 1."""
+    if batch_size < len(fractions):
+        raise SettingsError(
+            "The batch is too small", expected=f"at least {len(fractions)} samples", found=f"{batch_size}"
+        )
+    exact = np.array(fractions) / sum(fractions) * batch_size
+    counts = np.maximum(np.floor(exact), 1).astype(int)
+    while counts.sum() != batch_size:
+        missing = exact - counts
+        if counts.sum() < batch_size:
+            counts[missing.argmax()] += 1
+        else:
+            counts[np.where(counts > 1, missing, np.inf).argmin()] -= 1
+    return tuple(counts.tolist())

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from fields_core.data.mixture import Ingredient, Mixture
+from fields_core.data.sample import Sample
+from fields_core.errors import SettingsError
+
+PICTURE = np.zeros((1, 1, 3), np.uint8)
+
+
+def samples(source: str, count: int) -> list[Sample]:
+    return [Sample(str(number), source, PICTURE) for number in range(count)]
+
+
+def mixture(batch_size: int = 8, seed: int = 0) -> Mixture:
+    kinds = [
+        Ingredient(samples("3d", 5), 1),
+        Ingredient(samples("labelled", 7), 1),
+        Ingredient(samples("plain", 30), 2),
+    ]
+    return Mixture(kinds, batch_size, seed)
+
+
+def keys(batch: list[Sample]) -> list[tuple[str, str]]:
+    return [(sample.source, sample.key) for sample in batch]
+
+
+def test_every_batch_holds_the_stated_fractions() -> None:
+    mixed = mixture()
+    for step in range(10):
+        assert Counter(sample.source for sample in mixed.batch(step)) == {"3d": 2, "labelled": 2, "plain": 4}
+
+
+def test_a_batch_follows_from_seed_and_step_alone() -> None:
+    assert keys(mixture().batch(17)) == keys(mixture().batch(17))
+    assert keys(mixture().batch(17)) != keys(mixture(seed=1).batch(17))
+    assert mixture().rng(3).random() == mixture().rng(3).random()
+    assert mixture().rng(3).random() != mixture().rng(4).random()
+
+
+def test_each_pass_sees_every_sample_once() -> None:
+    mixed = mixture()
+    seen = Counter(sample.key for step in range(15) for sample in mixed.batch(step) if sample.source == "plain")
+    assert seen == {str(number): 2 for number in range(30)}
+    first = [sample.key for step in range(5) for sample in mixed.batch(step) if sample.source == "3d"]
+    assert sorted(first[:5]) == sorted(first[5:]) == ["0", "1", "2", "3", "4"]
+    assert first[:5] != first[5:]
+
+
+@pytest.mark.parametrize(("size", "counts"), [(3, (1, 1, 1)), (4, (1, 1, 2)), (7, (2, 2, 3)), (32, (8, 8, 16))])
+def test_fractions_round_to_the_batch_size_with_at_least_one_of_each(size: int, counts: tuple[int, ...]) -> None:
+    assert sum(mixture(size).counts) == size
+    assert mixture(size).counts == counts
+
+
+def test_a_rare_kind_is_in_every_batch() -> None:
+    kinds = [Ingredient(samples("rare", 3), 0.001), Ingredient(samples("common", 3), 1.0)]
+    assert Mixture(kinds, 4, 0).counts == (1, 3)
+
+
+def test_mixtures_that_cannot_be_are_refused() -> None:
+    one = samples("x", 1)
+    for kinds, size in (([], 4), ([Ingredient([], 1)], 4), ([Ingredient(one, 0)], 4), ([Ingredient(one, 1)] * 3, 2)):
+        with pytest.raises(SettingsError):
+            Mixture(kinds, size, 0)
