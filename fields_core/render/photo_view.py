@@ -16,7 +16,7 @@ SPAN = 1.5  # how far beyond the crop's half width a view reaches
 _LARGEST, _SMALLEST = 1024, 128  # pixels
 _SOFT = 0.025  # image units; the face's outline is this soft
 # MediaPipe's face oval, clockwise from the hairline.
-_OVAL = (
+FACE_OVAL = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
     *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
 )
@@ -55,7 +55,7 @@ class PhotoView:
         size = len(self.pixels)
         pixels = size / (2.0 * SPAN)
         mask = np.zeros((size, size), np.float32)
-        cv2.fillPoly(mask, [np.round(self.to_pixels(landmarks[list(_OVAL)])).astype(np.int32)], 1.0)
+        cv2.fillPoly(mask, [np.round(self.to_pixels(landmarks[list(FACE_OVAL)])).astype(np.int32)], 1.0)
         soft = cv2.GaussianBlur(mask, (0, 0), max(1.0, _SOFT * pixels))
         return np.clip(2.0 * soft - 1.0, 0.0, 1.0) * self.inside
 

@@ -35,7 +35,7 @@ _COVERED = ("neck", "ears")  # by collars and hair as often as not
 _FACING = (0.25, 0.65)  # cosine towards the viewer from which the photo begins to count, and counts fully
 _EDGE_ROUNDS = 8  # of smoothing; the photo fades out over one or two centimetres at the edge of the face
 _UNLIGHT = 0.85  # how much of the estimated shading is taken out
-_LEAST_TEXELS = 200
+_LEAST_SHARE = 1e-3  # of all texels; fewer do not make a tone
 _LEAST_HAIR = 0.12  # sRGB; hair differs at least so much from the skin
 _LEAST_HAIR_SHARE = 0.2  # of the visible scalp; with less the head counts as bald
 _MOUTH_LIGHT = 0.85  # how much of the light reaches teeth and tongue
@@ -73,6 +73,7 @@ class TextureProjector:
         faces = self._faces.numpy()
         self._chart = UvChart(head, size)
         self._coarse = UvChart(head, size // 2)
+        self._least = round(_LEAST_SHARE * self._coarse.size**2)
         self._tone = SurfaceTone(head.n_vertices, faces)
         self._eyes = EyePainter(head, self._chart)
         inner = union_of_regions(head, _INNER)
@@ -165,7 +166,7 @@ class TextureProjector:
 
         known = np.maximum(seen, opposite)
         ratio = log_ratio(self._small(both), self._small(fill))
-        change = self._change(ratio, known, typical(ratio, known, _LEAST_TEXELS, np.zeros(3, np.float32)))
+        change = self._change(ratio, known, typical(ratio, known, self._least, np.zeros(3, np.float32)))
         share = painted.amount[..., None]
         below = fill * self._factor(change * (1.0 - share) + painted.change * share)
         share = _resized(known, size)[..., None]
@@ -188,10 +189,10 @@ class TextureProjector:
             return _HairTone(np.zeros_like(hair), np.zeros(3, np.float32))
         amount = ((small - skin_fill) @ (span / length)).clip(0.0, 1.0) * self._hairy
         # Where the hairline is higher than the model's, the photo shows skin on the scalp: take what differs from skin.
-        distance = np.linalg.norm(photo - typical(photo, seen, _LEAST_TEXELS, skin_fill), axis=-1)
+        distance = np.linalg.norm(photo - typical(photo, seen, self._least, skin_fill), axis=-1)
         strands = hair * (distance > _LEAST_HAIR)
-        few = max(_LEAST_TEXELS, round(_LEAST_HAIR_SHARE * np.count_nonzero(hair > 0.5)))
-        change = log_ratio(typical(photo, strands, few, typical(photo, hair, _LEAST_TEXELS, hair_fill)), hair_fill)
+        few = max(self._least, round(_LEAST_HAIR_SHARE * np.count_nonzero(hair > 0.5)))
+        change = log_ratio(typical(photo, strands, few, typical(photo, hair, self._least, hair_fill)), hair_fill)
         return _HairTone(amount, change)
 
     def _change(self, ratio: Floats, weights: Floats, expected: Floats) -> Floats:
