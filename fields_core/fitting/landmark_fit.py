@@ -21,6 +21,14 @@ from fields_core.head.model import HeadModel
 Array = NDArray[np.float64]
 
 _LEFT_IRIS, _RIGHT_IRIS = 473, 468  # the person's; MediaPipe's centres of the iris circles
+# Upper and lower lids of the right and the left eye, and inner edges of the lips. How far apart a pair is tells
+# open from closed; single landmarks say so only against the error of the whole face (after the closure losses of
+# Feng et al. 2021 and Danecek et al. 2022).
+_PAIRS = (
+    *((159, 145), (158, 153), (160, 144), (157, 154), (161, 163)),
+    *((386, 374), (385, 380), (387, 373), (384, 381), (388, 390)),
+    *((13, 14), (82, 87), (312, 317), (81, 178), (311, 402)),
+)
 _BATCH = 32  # faces solved together; bounds the memory of the Jacobians (0.9 MB a face)
 _POOR_ERROR = 0.06  # of the distance of the irises: twice the worst of 204 studio photos
 
@@ -76,6 +84,7 @@ class LandmarkFitter:
         self._ids = head.landmark_ids.cpu().numpy()
         self._constraints = self.priors.constraints(head, self._model.unknowns)
         self._trust = np.sqrt(head.landmark_weights.detach().cpu().double().numpy())
+        self._pairs = self._rows_of_pairs()
 
     def fit(
         self,
@@ -115,17 +124,19 @@ class LandmarkFitter:
         extent = _extents(landmarks)
         prior = self.priors.prior(self._head, self._model.unknowns, len(targets), scores)
         start = self._guess(targets, prior.mean) if initial is None else self._vector(initial)
-        weights = self._trust / (self.priors.landmark_sigma * extent[:, None])  # (B, L)
+        sigma = np.append(self.priors.landmark_sigma / self._trust, np.full(len(self._pairs), self.priors.pair_sigma))
+        weights = 1.0 / (sigma * extent[:, None])  # (B, L + P)
         wanted = np.swapaxes(targets, 1, 2)
+        upper, lower = self._pairs.T
 
         def residuals(x: Array, items: NDArray[np.intp]) -> Linearization:
             points, jacobian = self._model.project(x)
+            error = points - wanted[items]
+            error = np.concatenate([error, error[:, :, upper] - error[:, :, lower]], axis=2)
+            jacobian = np.concatenate([jacobian, jacobian[:, :, upper] - jacobian[:, :, lower]], axis=2)
             weight = weights[items][:, None]
             jacobian *= weight[..., None]
-            rows = (len(x), -1)
-            return Linearization(
-                ((points - wanted[items]) * weight).reshape(rows), jacobian.reshape(len(x), -1, x.shape[1])
-            )
+            return Linearization((error * weight).reshape(len(x), -1), jacobian.reshape(len(x), -1, x.shape[1]))
 
         solution = solve(
             residuals,
@@ -144,6 +155,12 @@ class LandmarkFitter:
             solution.converged,
             solution.iterations,
         )
+
+    def _rows_of_pairs(self) -> NDArray[np.intp]:
+        """(P, 2) rows of the paired landmarks that this head has."""
+        row = {int(number): place for place, number in enumerate(self._ids)}
+        known = [(row[a], row[b]) for a, b in _PAIRS if a in row and b in row]
+        return np.array(known, dtype=np.intp).reshape(-1, 2)
 
     def _checked(self, landmarks: NDArray[np.floating]) -> Array:
         targets = np.asarray(landmarks, dtype=np.float64)

@@ -40,7 +40,9 @@ class FitPriors:
     """Leading shape coefficients that landmarks can tell (99 % of the open head's variance is in 62)."""
     landmark_sigma: float = 0.025
     """Of the landmarks' extent (about the eye distance)."""
-    outlier_sigmas: float = 4.0
+    pair_sigma: float = 0.01
+    """The same for the distance between lids and between lips."""
+    outlier_sigmas: float = 10.0
     """Where the robust loss starts to let go of a landmark."""
     shape_sigma: float = 1.0
     unit_sigma: float = 0.2
