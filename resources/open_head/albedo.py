@@ -35,7 +35,7 @@ _IRISES = np.array([[0.42, 0.53, 0.62], [0.42, 0.45, 0.33], [0.36, 0.24, 0.13], 
 _IRIS_DEGREES, _PUPIL_DEGREES = 25.0, 9.5
 _HAIRLINE = np.array(
     [[0, 63], [10, 64], [20, 66], [27, 62], [34, 50], [42, 38], [52, 27], [61, 16], [69, -6], [75, -16], [81, -12],
-     [85, 24], [96, 32], [106, 28], [115, 4], [124, -42], [150, -60], [180, -64]]
+     [86, 10], [96, 17], [106, 12], [115, -12], [124, -46], [150, -60], [180, -64]]
 )  # fmt: skip
 """Degrees round the head from straight ahead; height of the hairline above the eyes."""
 _HAIR_AXIS = -70.0  # z of the vertical line those degrees are measured about
@@ -95,7 +95,7 @@ class Painter:
         strands = self._noise(3, around * 2.6, up / 7) * 0.7 + self._noise(4, around * 1.1 + up / 3, up / 14) * 0.3
         self._strands = strands
         above = up - np.interp(around, *_HAIRLINE.T)
-        not_ear = 1 - _ramp(np.abs(t.x), 77, 80) * _ramp(t.y, 40, 34)
+        not_ear = 1 - _ramp(np.abs(t.x), 78, 81) * _ramp(t.y, 17, 12)
         self._hair = np.where(self._head, _ramp(above + 9 * (strands - 0.5), -3, 9) * not_ear, 0.0)
         self._spots = self._freckle_field()
 
@@ -131,9 +131,10 @@ class Painter:
 
     def _freckle_field(self) -> Map:
         t = self._texels
-        cells = self._noise(5, t.x / 1.7, t.y / 1.7)
+        turned = self._noise(4, (t.x + 0.7 * t.y) / 1.9, (t.y - 0.7 * t.x) / 1.9)
+        cells = self._noise(5, t.x / 1.9, t.y / 1.9) * turned  # of two lattices, so that neither shows
         where = self._bump(26, -22, 24, 16) + 0.9 * self._bump(0, -20, 14, 12) + 0.4 * self._bump(18, 45, 30, 18)
-        return _ramp(cells, 0.74, 0.9) * np.minimum(where, 1.0)
+        return _ramp(cells, 0.42, 0.62) * np.minimum(where, 1.0)
 
     def _paint_skin(self, colour: Map, look: Complexion) -> None:
         t = self._texels
@@ -154,7 +155,7 @@ class Painter:
     def _paint_lips(self, colour: Map, look: Complexion, tone: Map) -> None:
         t = self._texels
         pale = tone * np.array([0.95, 0.78, 0.78])
-        red = (0.75 * tone + 0.25 * np.array([0.62, 0.22, 0.24])) * np.array([0.92, 0.62, 0.64])
+        red = (0.85 * tone + 0.15 * np.array([0.62, 0.22, 0.24])) * np.array([0.93, 0.66, 0.67])
         lip = (1 - look.lip_redness) * pale + look.lip_redness * red
         lines = self._noise(2, t.x * 0.9, t.y / 6)
         edge = 7.0 + 0.35 * (self._patchy - 0.5)
@@ -171,7 +172,8 @@ class Painter:
         colour *= 1 - 0.14 * crease[..., None] * np.array([0.9, 1.0, 1.0])
         lid = _ramp(t.lids, 7.0, 5.0) * upper * self._head
         colour *= 1 - 0.08 * lid[..., None] * np.array([0.7, 1.0, 1.0])
-        lashes = np.exp(-(((t.lids - 2.4) / 0.95) ** 2)) * (0.30 + 0.65 * upper) * _ramp(np.abs(t.x), 19, 25)
+        line = np.exp(-(((t.lids - (2.3 + 1.4 * upper)) / 0.75) ** 2))
+        lashes = line * (0.20 + 0.72 * upper) * _ramp(np.abs(t.x), 19, 25)
         _blend(colour, np.array([0.10, 0.07, 0.06]) + 0.15 * colour, lashes * self._head)
 
     def _beard(self) -> Map:
@@ -191,14 +193,17 @@ class Painter:
         middle = np.interp(out, _BROW[:, 0], _BROW[:, 1]) + 3.0 * (look.brow_height - 0.5)
         half = np.interp(out, _BROW[:, 0], _BROW[:, 2]) * (0.62 + 0.76 * look.brow_thickness)
         across = (t.y - middle) / half
-        lean = np.radians(np.interp(out, [9, 16, 28, 56], [74, 48, 20, -8])) * np.where(across > 0.3, 0.7, 1.0)
-        # The hair through a texel leaves the middle line of the brow at `root`; hairs differ by their roots alone.
-        root = out - (t.y - middle) / np.tan(np.where(np.abs(lean) < 0.3, np.copysign(0.3, lean), lean))
-        hairs = 0.6 * self._noise(0, root * 1.9 + 40 * (t.x > 0), across * 0.55) + 0.4 * self._noise(
-            5, out * 2.3, across * 2.0
-        )
-        body = np.clip(1.35 - 1.1 * across**2 + 0.7 * (hairs - 0.5), 0, 1) * _ramp(out, 7.5, 15) * _ramp(out, 57, 46)
-        strength = body * (0.42 + 0.75 * _ramp(hairs, 0.3, 0.7))
+        # Coordinates along and across the hairs, which lean outward more and more: the integrals of cos and sin.
+        line = np.arange(0.0, 60.0, 0.5)
+        lean = np.radians(np.interp(line, [9, 16, 28, 56], [76, 50, 22, -6]))
+        sine, cosine = np.sin(lean), np.cos(lean)
+        rise = t.y - middle
+        at = lambda values: np.interp(out, line, values)  # noqa: E731
+        between = at(np.cumsum(sine) * 0.5) - rise * at(cosine)
+        along = at(np.cumsum(cosine) * 0.5) + rise * at(sine)
+        hairs = self._noise(0, between * 2.2 + 40 * (t.x > 0), along / 5)
+        body = np.clip(1.3 - 1.1 * across**2 + 0.9 * (hairs - 0.5), 0, 1) * _ramp(out, 7.5, 15) * _ramp(out, 57, 46)
+        strength = body * (0.45 + 0.7 * _ramp(hairs, 0.25, 0.75))
         brows: Map = np.clip(strength * (0.45 + 0.6 * look.brow_density), 0, 0.95) * self._front
         return brows
 

@@ -2,7 +2,9 @@
 
 MediaPipe sees drawn heads a little differently from real ones: uncorrected, a neutral face came out with its upper lip
 rolled in. So heads without expression are fitted to real neutral faces, each landmark moves along the surface to where
-the photos have it, and again until it settles. The offsets go into landmark_calibration.csv, which `build` adds.
+the photos have it, and again until it settles. A few more rounds fit the expression too, then take it away: what little
+expression neutral faces still get on the average goes into the landmarks instead. The offsets are written to
+landmark_calibration.csv, which `build` adds.
 
 The committed table comes from the 49 neutral photos of people 001-079 of the Face Research Lab London Set (DeBruine and
 Jones, https://doi.org/10.6084/m9.figshare.5047666, CC BY 4.0); 080 and above are kept for evaluation. No pixel and no
@@ -25,6 +27,7 @@ from fields_core.assets import find_asset
 from fields_core.detection.crop import crop_face
 from fields_core.detection.face_detector import FaceDetector
 from fields_core.detection.photo_file import load_photo
+from fields_core.errors import ModelFileError
 from fields_core.fitting import FitPriors, LandmarkFitter
 from fields_core.head.model import HeadModel
 from fields_core.head.model_file import HeadModelFile, read_head_file
@@ -35,7 +38,6 @@ from resources.open_head.landmarks import (
     Surface,
     View,
     chart,
-    mirror_pairs,
     place,
     places_in_views,
     refine_places,
@@ -46,7 +48,7 @@ from resources.open_head.source import find_source
 from resources.open_head.surface import CALIBRATION
 from resources.open_head.uv import layout_uv
 
-_ROUNDS = 5
+_ROUNDS, _FREE_ROUNDS = 5, 3
 _TIGHT = 1e-4  # a spread so small that expression and jaw stay at rest
 NO_EXPRESSION = FitPriors(
     n_shape=100, unit_sigma=_TIGHT, unit_sparsity=0.0, jaw_sigma=_TIGHT, jaw_sideways_sigma=_TIGHT
@@ -65,6 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
     surface = Surface(geometry, layout)
     drawn, _ = places_in_views(surface, show_views(geometry, layout, find_asset("face_landmarker.task")))
     file = read_head_file(find_asset("open_head.npz"))
+    if not np.array_equal(file.v_template, geometry.v_template.astype(np.float32)):
+        raise ModelFileError(
+            "open_head.npz is not of the present geometry", remedy="Run resources.open_head.build first."
+        )
     calibrate(surface, drawn, file, detect(options.photos)).write(options.out)
     return 0
 
@@ -88,20 +94,21 @@ def calibrate(
         file: a head model of the same geometry; its landmarks are not used.
         landmarks: (B, 478, 2) of neutral faces, image frame.
     """
-    pairs = mirror_pairs(drawn)
     uv, residuals = drawn.copy(), np.zeros(COUNT)
-    for _ in range(_ROUNDS):
+    for priors in [NO_EXPRESSION] * _ROUNDS + [FitPriors()] * _FREE_ROUNDS:
         faces, weights = place(surface, uv)
         moved = replace(file, landmark_faces=faces.astype(np.int32), landmark_barycentrics=weights.astype(np.float32))
-        views = _fitted_views(HeadModel(moved), landmarks)
+        views = _neutral_views(HeadModel(moved), landmarks, priors)
         for rows, islands in chart():
             uv[rows], residuals[rows] = refine_places(surface, views, rows, islands, uv[rows])
-        uv = symmetrise(uv, pairs)
+        uv = symmetrise(uv)
     return Calibration(uv - drawn, residuals)
 
 
-def _fitted_views(head: HeadModel, landmarks: NDArray[np.float64]) -> list[View]:
-    code = LandmarkFitter(head, NO_EXPRESSION).fit(landmarks).code
+def _neutral_views(head: HeadModel, landmarks: NDArray[np.float64], priors: FitPriors) -> list[View]:
+    """The fitted heads without their expression, where the photos have them."""
+    code = LandmarkFitter(head, priors).fit(landmarks).code
+    code = code.replace(expression=torch.zeros_like(code.expression), jaw_pose=torch.zeros_like(code.jaw_pose))
     with torch.no_grad():
         vertices = head(code).double().numpy()
     views = []

@@ -16,14 +16,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from fields_core.detection.landmarker import Landmarker
 from fields_core.files import replacing
 from fields_core.render.cpu import CpuRasterizer
 from resources.open_head.albedo import Painter, sample_complexions
 from resources.open_head.geometry import HeadGeometry
-from resources.open_head.landmark_sets import FACE_OVAL, FLAME_105, IBUG_68, LEFT_IRIS, RIGHT_IRIS
+from resources.open_head.landmark_sets import (
+    FACE_OVAL,
+    FLAME_105,
+    IBUG_68,
+    LEFT_HALF,
+    LEFT_IRIS,
+    RIGHT_HALF,
+    RIGHT_IRIS,
+)
 from resources.open_head.rig import rotation_x
 from resources.open_head.texels import barycentrics, map_texels
 from resources.open_head.uv import Island, UvLayout
@@ -220,7 +227,7 @@ def places_in_views(surface: Surface, views: Sequence[View]) -> tuple[NDArray[np
     uv, error = np.zeros((COUNT, 2)), np.zeros(COUNT)
     for landmarks, islands in chart():
         uv[landmarks], error[landmarks] = best_places(surface, views, landmarks, islands)
-    return symmetrise(uv, mirror_pairs(uv)), error
+    return symmetrise(uv), error
 
 
 def chart() -> Iterator[tuple[list[int], tuple[Island, ...]]]:
@@ -246,21 +253,16 @@ def place(surface: Surface, uv: NDArray[np.float64]) -> tuple[NDArray[np.int64],
     return faces, rounded / _BARYCENTRIC_STEPS
 
 
-def mirror_pairs(uv: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(478,) for each landmark the one on the other side: the pairing that costs least on the chart."""
-    flipped = flip(uv)
-    pairs = np.zeros(COUNT, dtype=np.int64)
-    skin = np.linalg.norm(uv[:468, None] - flipped[None, :468], axis=2)
-    pairs[:468] = linear_sum_assignment(skin + skin.T)[1]
-    here, there = np.array(LEFT_IRIS), np.array(RIGHT_IRIS)
-    pairs[here] = there[linear_sum_assignment(np.linalg.norm(uv[here, None] - flipped[None, there], axis=2))[1]]
-    pairs[pairs[here]] = here
-    return pairs
+def mirror_image() -> NDArray[np.int64]:
+    """(478,) for each landmark the one on the other side, itself on the midline."""
+    image = np.arange(COUNT)
+    image[list(RIGHT_HALF)], image[list(LEFT_HALF)] = LEFT_HALF, RIGHT_HALF
+    return image
 
 
-def symmetrise(uv: NDArray[np.float64], pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Each landmark halfway between itself and the mirror image of its partner."""
-    return (uv + flip(uv[pairs])) / 2
+def symmetrise(uv: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each landmark (478, 2) halfway between itself and the mirror image of its partner."""
+    return (uv + flip(uv[mirror_image()])) / 2
 
 
 def flip(uv: NDArray[np.float64]) -> NDArray[np.float64]:
