@@ -37,9 +37,9 @@ def crop_face(photo: Photo, face: DetectedFace, scale: float = 1.4, size: int = 
     if not math.isfinite(scale) or scale <= 0.0:
         raise ValueError(f"scale must be positive, found {scale}")
     low, high = points.min(axis=0), points.max(axis=0)
-    side = scale * float((high - low).max())
-    if not math.isfinite(side) or side <= 0.0:
+    if not np.isfinite(points).all() or not (high - low).any():
         raise ValueError("the landmarks of the face must be finite and distinct")
+    side = scale * float((high - low).max())
     crop_to_photo = square_similarity((low + high) / 2.0, side, size, face.rotation_degrees)
     inverse = invert(crop_to_photo)
     landmarks = pixels_to_image(transform(inverse, points), size)

@@ -28,8 +28,8 @@ MIN_FACE = 12.0  # photo pixels; below, landmarks mean nothing
 LOOK_SIZE = 384  # pixels of the picture the landmarker is shown
 LOOK_SCALE = 2.0  # its side over the detector's box: the landmarker wants some surroundings
 # The detector's score on the upright look, less this times the mean distance of two looks' landmarks over the face's
-# size, is a suspicion's likeness. Measured on 800 real faces, upright and turned: scores of 0.77 to 0.9, distances of 0.005
-# (99 %: 0.026). Lettering, coins, cells and gravel that pass for faces have 0.6 to 0.79, and 0.015 to 0.17.
+# size, is a suspicion's likeness. Measured on 800 real faces, upright and turned: scores of 0.77 to 0.9, distances of
+# 0.005 (99 %: 0.026). Lettering, coins, cells and gravel that pass for faces have 0.6 to 0.79, and 0.015 to 0.17.
 DISAGREEMENT = 10.0
 SAME_LOOK = 0.6  # intersection over union of two suspicions that would be shown the same picture
 RIGHT_IRIS, LEFT_IRIS = 468, 473

@@ -24,6 +24,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from fields_core.datatypes import Photo
 from fields_core.detection.pixel_array import NEUTRAL_GROUND, rgb8
+from fields_core.detection.stderr_gate import silent_stderr
 from fields_core.errors import PhotoError
 
 MIN_SIDE = 16  # pixels; nothing smaller shows a face
@@ -237,7 +238,9 @@ def _decode(image: Image.Image) -> NDArray[Any]:
             factor = min(8, 2 ** math.ceil(math.log2(factor)))  # what the JPEG decoder offers
             image.draft(None, (image.width // factor, image.height // factor))
     profile = image.info.get("icc_profile")
-    image.load()  # before `_orientation`, which for PNG would load too and swallow what is wrong with the pixels
+    # Before `_orientation`, which for PNG would load too and swallow what is wrong with the pixels.
+    with silent_stderr() if image.format == "TIFF" else contextlib.nullcontext():  # libtiff complains there
+        image.load()
     orientation = _orientation(image)
     if orientation is not None and image.format != "TIFF":  # Pillow turns TIFF itself
         image = image.transpose(orientation)
