@@ -22,7 +22,7 @@ TILE = (320, 370)
 """Width and height in pixels."""
 COLUMNS = 6
 IDENTITIES = 12
-_LIGHTS = (((0.9, 1.0, 1.7), 0.60), ((-1.6, 0.3, 1.2), 0.34), ((0.0, -0.8, 1.5), 0.12), ((0.3, 1.2, -1.8), 0.30))
+_LIGHTS = (((0.9, 0.9, 1.7), 0.72), ((-1.6, 0.3, 1.2), 0.42), ((0.0, -0.8, 1.5), 0.16), ((0.3, 1.2, -1.8), 0.34))
 """Where each light stands, metres, and its intensity: key, fill, from below, from behind."""
 _CENTRE = np.array([0.0, -0.012, -0.01])
 _HALF_HEIGHT = 0.165
@@ -81,7 +81,7 @@ class Studio:
             plotter.add_light(pv.Light(position=position, focal_point=(0, 0, 0), intensity=intensity))
         look: dict[str, object] = {"color": (0.78, 0.72, 0.66)} if clay else {"texture": self._texture(code)}
         plotter.add_mesh(
-            mesh, smooth_shading=True, ambient=0.28, diffuse=0.85, specular=0.10, specular_power=18, **look
+            mesh, smooth_shading=True, ambient=0.34, diffuse=0.95, specular=0.10, specular_power=18, **look
         )
         self._aim(plotter, yaw, pitch)
         plotter.enable_anti_aliasing("ssaa")

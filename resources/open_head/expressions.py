@@ -16,7 +16,7 @@ PARTS_THE_LIPS = ("mouthClose", "mouthFunnel", "mouthLowerDown", "mouthShrugUppe
 """All other units leave closed lips closed."""
 CLOSED_LIPS = -0.0003
 """Metres: the height of the upper lip's edge over the lower one's in everyone's neutral face; a little overlap."""
-_BLINK_OVERLAP, _BLINK_OVERLAP_SHARE = 0.0002, 0.14
+_BLINK_OVERLAP, _BLINK_OVERLAP_SHARE = 0.0003, 0.17
 """A full blink overlaps by this and this share of the average opening, so that wider eyes close too."""
 _SMOOTHING_ROUNDS = 25
 

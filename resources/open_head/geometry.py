@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.open_head.cut import LIPS
 from resources.open_head.expressions import CLOSED_LIPS, expression_basis, expression_names
 from resources.open_head.identity import draw_samples, shape_basis
 from resources.open_head.regions import Regions, build_regions
 from resources.open_head.rig import Rig, build_rig
-from resources.open_head.seams import LEFT_LIDS, LIPS, find_seam
+from resources.open_head.seams import LEFT_LIDS, find_seam
 from resources.open_head.source import Source
 from resources.open_head.topology import HeadTopology, build_topology
 

@@ -64,6 +64,23 @@ class QuadTopology:
             path.append(after)
         return None
 
+    def loop_through(self, first: int, other: int, limit: int = 60) -> list[int]:
+        """The closed edge loop from vertex ``first`` that also passes vertex ``other``."""
+        loops = (self.loop(first, second, limit) for second in sorted(self.neighbours[first]))
+        return next(loop for loop in loops if loop is not None and other in loop)
+
+    def enclosed(self, first: int, border: list[int]) -> list[int]:
+        """The quads that can be reached from the quad ``first`` without crossing a closed loop of vertices, sorted."""
+        wall = {edge(a, b) for a, b in zip(border, border[1:] + border[:1], strict=True)}
+        reached, frontier = {first}, [first]
+        while frontier:
+            for a, b in self.edges(frontier.pop()):
+                if edge(a, b) not in wall:
+                    fresh = set(self.quads_of_edge[edge(a, b)]) - reached
+                    reached |= fresh
+                    frontier += sorted(fresh)
+        return sorted(reached)
+
 
 @dataclass(frozen=True, eq=False)
 class Refinement:

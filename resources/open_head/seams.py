@@ -16,11 +16,8 @@ from resources.open_head.quads import QuadTopology
 from resources.open_head.source import Source
 from resources.open_head.topology import HeadTopology, neighbour_mean
 
-LIPS = (520, 523)
-"""Source vertices of the midline on the ring where upper and lower lip touch."""
 LEFT_LIDS = (6785, 6828)
 """Source vertices in the middle of the front edges of the left upper and lower eyelid."""
-_RING_LIMIT = 60
 _REACH = 0.022
 _STIFFNESS = 0.02
 """Of staying in place against staying smooth, in the smoothness term's units."""
@@ -81,13 +78,9 @@ def find_seam(source: Source, topology: HeadTopology, mean: NDArray[np.float64],
 
 
 def _ring(source: Source, topology: HeadTopology, middle: tuple[int, int]) -> NDArray[np.int64]:
-    quads = QuadTopology(source.mesh.quads[head_skin(source.mesh)])
     index_of = {int(v): i for i, v in enumerate(topology.source_vertices) if v >= 0}
-    for second in sorted(quads.neighbours[middle[0]]):
-        loop = quads.loop(middle[0], second, _RING_LIMIT)
-        if loop is not None and middle[1] in loop:
-            return np.array([index_of[v] for v in loop])
-    raise AssertionError("the checked base mesh has this ring")
+    quads = QuadTopology(source.mesh.quads[head_skin(source.mesh)])
+    return np.array([index_of[v] for v in quads.loop_through(*middle)])
 
 
 def _response(
