@@ -25,6 +25,8 @@ _TRUSTED_SCORES = (
     "browInnerUp",
     "mouthPucker",
 )
+# Seen from the front these hardly differ from a longer nose, fuller cheeks or a chin held forward.
+_DOUBTFUL = frozenset({"noseSneerLeft", "noseSneerRight", "cheekPuff", "jawForward"})
 _SCORE_OF_REST = 0.15  # what a face at rest is often given
 
 
@@ -38,7 +40,7 @@ class FitPriors:
 
     n_shape: int = 60
     """Leading shape coefficients that landmarks can tell (99 % of the open head's variance is in 62)."""
-    landmark_sigma: float = 0.025
+    landmark_sigma: float = 0.03
     """Of the landmarks' extent (about the eye distance)."""
     pair_sigma: float = 0.01
     """The same for the distance between lids and between lips."""
@@ -51,7 +53,8 @@ class FitPriors:
     """How far below zero the mean of an unneeded unit lies: the L1 part of the prior."""
     free_sigma: float = 1.0
     """Spread of unnamed expression coefficients (FLAME), standard deviations."""
-    jaw_sigma: float = 0.25
+    doubtful_sparsity: float = 1.0
+    """The same for units that landmarks confuse with identity and head pose."""
     jaw_sideways_sigma: float = 0.02
     gaze_sigma: float = 0.35
     vergence_sigma: float = 0.05
@@ -89,13 +92,17 @@ class FitPriors:
         u = unknowns
         mean, sigma = np.zeros((batch, u.size)), np.full((batch, u.size), np.inf)
         sigma[:, u.shape] = self.shape_sigma
-        sigma[:, u.jaw_pose] = (self.jaw_sigma, self.jaw_sideways_sigma, self.jaw_sideways_sigma)
+        opening = self.unit_sigma * head.jaw_open_radians
+        mean[:, u.jaw_pose.start] = -self.unit_sparsity * head.jaw_open_radians
+        sigma[:, u.jaw_pose] = (opening, self.jaw_sideways_sigma, self.jaw_sideways_sigma)
         sigma[:, u.gaze] = (self.gaze_sigma, self.gaze_sigma, self.vergence_sigma)
         sigma[:, u.eyelids] = self.unit_sigma
         bounds = head.expression_bounds.detach().cpu().double().numpy()
         one_sided = bounds[:, 0] >= 0.0
         sigma[:, u.expression] = np.where(one_sided, self.unit_sigma, self.free_sigma)
-        mean[:, u.expression] = np.where(one_sided, -self.unit_sparsity, 0.0)
+        doubtful = np.array([name in _DOUBTFUL for name in head.expression_names], dtype=bool)
+        sparsity = np.where(doubtful, self.doubtful_sparsity, self.unit_sparsity)
+        mean[:, u.expression] = np.where(one_sided, -sparsity, 0.0)
         if scores is not None:
             self._hint(head, u, mean, scores)
         return Prior(mean, 1.0 / sigma**2)
@@ -105,11 +112,11 @@ class FitPriors:
         for name in _TRUSTED_SCORES:
             score = np.array([float(face.get(name, 0.0)) for face in scores])
             score = np.clip((score - _SCORE_OF_REST) / (1.0 - _SCORE_OF_REST), 0.0, 1.0)
+            wanted = score - (1.0 - score) * self.unit_sparsity
             if name == "jawOpen":
-                mean[:, u.jaw_pose.start] = score * head.jaw_open_radians
+                mean[:, u.jaw_pose.start] = wanted * head.jaw_open_radians
             elif name in head.expression_names:
-                column = u.expression.start + head.expression_names.index(name)
-                mean[:, column] = score - (1.0 - score) * self.unit_sparsity
+                mean[:, u.expression.start + head.expression_names.index(name)] = wanted
 
 
 def _has_blink(head: HeadModel) -> bool:
