@@ -23,7 +23,7 @@ _LEAST_RISE = np.float32(1e-20)  # pixels; an edge that rises less is level, and
 _LEAST_ROWS = 256  # a thread with fewer rows costs more than it saves
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call; keep the machine code on disk where the machine lets us."""
     try:
         return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
@@ -31,7 +31,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return numba.njit(nogil=True, error_model="numpy")(function)
 
 
-@_compiled
+@compiled
 def _draw_rows(points, faces, first_row, last_row, depth, pix_to_face):  # type: ignore[no-untyped-def]
     """Draw the faces' pixels of rows first_row..last_row - 1.
 

@@ -36,17 +36,18 @@ class EyePainter:
     def __init__(self, head: HeadModel, chart: UvChart) -> None:
         self._radius = chart.region(_iris_distances(head))  # (T, T) from the gaze direction, in iris radii; 0 elsewhere
         self._eyeballs = self._radius > 0
+        self._inner = np.clip((1.12 - self._radius[self._eyeballs]) / 0.16, 0.0, 1.0)[:, None]
         self._iris = self._eyeballs & (self._radius > _IRIS_RING[0]) & (self._radius < _IRIS_RING[1])
         self._white = self._eyeballs & (self._radius > _WHITE_RING[0]) & (self._radius < _WHITE_RING[1])
 
-    def paint(self, texture: Floats, view: PhotoView, landmarks: Floats) -> Floats:
-        """The texture (T, T, 3) with eyes as in the photo; as they are where it shows too little of them.
+    def paint(self, texture: Floats, view: PhotoView, landmarks: Floats) -> None:
+        """Give a texture (T, T, 3) the photo's eyes, in place; as they are where the photo shows too little of them.
 
         Args:
             landmarks: (478, 2) image frame.
         """
         if not self._iris.any() or not self._white.any():
-            return texture
+            return
         irises, whites = zip(*(_eye_pixels(view, landmarks, eye) for eye in range(2)), strict=True)
         iris, white = np.concatenate(irises), np.concatenate(whites)
         change = np.zeros((2, 3), np.float32)
@@ -55,10 +56,7 @@ class EyePainter:
         if len(white) >= _LEAST_PIXELS:
             brightness = log_ratio(np.median(white.mean(axis=1)), np.median(texture[self._white].mean(axis=1)))
             change[1] = brightness.clip(*_WHITE_CHANGE)
-        inner = np.clip((1.12 - self._radius[self._eyeballs]) / 0.16, 0.0, 1.0)[:, None]
-        result = texture.copy()
-        result[self._eyeballs] *= np.exp(inner * change[0] + (1.0 - inner) * change[1])
-        return result
+        texture[self._eyeballs] *= np.exp(self._inner * change[0] + (1.0 - self._inner) * change[1])
 
 
 def _eye_pixels(view: PhotoView, landmarks: Floats, eye: int) -> tuple[Floats, Floats]:
@@ -74,7 +72,7 @@ def _eye_pixels(view: PhotoView, landmarks: Floats, eye: int) -> tuple[Floats, F
     cv2.fillPoly(between, [np.round((lids / _WHITE_RING[1] + 1.0) * (count - 1) / 2.0).astype(np.int32)], 1)
     margin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (_FINE // 6) + 1,) * 2)  # lashes and lid shadow
     open_eye = cv2.erode(between, margin) > 0
-    colours = view.colours_at((centre + radius * offset).astype(np.float32))
+    colours = view.colours_at(view.to_pixels((centre + radius * offset).astype(np.float32)))
     distance = np.linalg.norm(offset, axis=-1)
     rings = [(distance > low) & (distance < high) & open_eye for low, high in (_IRIS_RING, _WHITE_RING)]
     return colours[rings[0]], colours[rings[1]]

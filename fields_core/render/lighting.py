@@ -16,7 +16,7 @@ import math
 import torch
 from torch import Tensor
 
-_FACTORS = (
+FACTORS = (
     1.0 / math.sqrt(4.0 * math.pi),
     *3 * (2.0 * math.pi / 3.0 * math.sqrt(3.0 / (4.0 * math.pi)),),
     *3 * (math.pi / 4.0 * 3.0 * math.sqrt(5.0 / (12.0 * math.pi)),),
@@ -40,7 +40,7 @@ def sh_basis(normals: Tensor) -> Tensor:
     """
     x, y, z = normals.unbind(-1)
     functions = [torch.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3.0 * z * z - 1.0]
-    return torch.stack(functions, dim=-1) * normals.new_tensor(_FACTORS)
+    return torch.stack(functions, dim=-1) * normals.new_tensor(FACTORS)
 
 
 def sh_shading(normals: Tensor, lighting: Tensor) -> Tensor:
@@ -59,10 +59,10 @@ def sh_shading(normals: Tensor, lighting: Tensor) -> Tensor:
 def clay_lighting(like: Tensor) -> Tensor:
     """A soft key light from above and in front, to see shape by: (1, 9, 3)."""
     lighting = like.new_zeros(1, 9, 3)
-    lighting[:, 0] = 0.62 / _FACTORS[0]
-    lighting[:, 1] = 0.10 / _FACTORS[1]
-    lighting[:, 2] = 0.22 / _FACTORS[2]
-    lighting[:, 3] = 0.30 / _FACTORS[3]
+    lighting[:, 0] = 0.62 / FACTORS[0]
+    lighting[:, 1] = 0.10 / FACTORS[1]
+    lighting[:, 2] = 0.22 / FACTORS[2]
+    lighting[:, 3] = 0.30 / FACTORS[3]
     return lighting
 
 
@@ -88,7 +88,7 @@ def estimate_lighting(photo: Tensor, normals: Tensor, albedo: Tensor, mask: Tens
     weight = mask.permute(0, 2, 3, 1).flatten(1, 2).to(photo.dtype).clamp(min=0.0)  # (B, N, 1)
     total = weight.sum(dim=1)  # (B, 1)
     plain = photo.new_zeros(len(photo), 9, 3)
-    plain[:, 0] = 1.0 / _FACTORS[0]
+    plain[:, 0] = 1.0 / FACTORS[0]
     prior = torch.diag(photo.new_tensor(_PRIOR) + _FAINTEST)
     lighting = plain
     robust = torch.ones_like(target)

@@ -35,16 +35,13 @@ class PhotoView:
         """Image frame (..., 2 or more) -> pixels of the view (..., 2)."""
         return ((points[..., :2] / SPAN + 1.0) * len(self.pixels) - 1.0) / 2.0
 
-    def colours_at(self, points: Floats) -> Floats:
-        """(H, W, 3) bilinear at points (H, W, 2 or more) of the image frame."""
-        return cv2.remap(
-            self.pixels, *_planes(self.to_pixels(points)), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+    def colours_at(self, where: Floats) -> Floats:
+        """(H, W, 3) bilinear at pixels (H, W, 2) of the view."""
+        return cv2.remap(self.pixels, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    def weights_at(self, weights: Floats, points: Floats) -> Floats:
-        """(H, W) of a picture (n, n) as large as the view; 0 beyond it."""
-        where = _planes(self.to_pixels(points))
-        return cv2.remap(weights, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0)
+    def weights_at(self, weights: Floats, where: Floats) -> Floats:
+        """(H, W) of a picture (n, n) as large as the view at its pixels (H, W, 2); 0 beyond it."""
+        return cv2.remap(weights, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0)
 
     def face_outline(self, landmarks: Floats) -> Floats:
         """Where the photo shows this face, not hair or background: (n, n), falling off softly inside the face oval.
@@ -95,8 +92,3 @@ def _reduced(
     fx, fy = width / part.shape[1], height / part.shape[0]
     to_small = np.array([[fx, 0.0, (0.5 - left) * fx - 0.5], [0.0, fy, (0.5 - top) * fy - 0.5]])
     return small, to_small @ np.vstack([matrix, [0.0, 0.0, 1.0]])
-
-
-def _planes(where: Floats) -> tuple[Floats, Floats]:
-    """(H, W, 2) -> the two maps that OpenCV wants."""
-    return np.ascontiguousarray(where[..., 0], np.float32), np.ascontiguousarray(where[..., 1], np.float32)

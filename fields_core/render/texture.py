@@ -79,7 +79,7 @@ class TextureProjector:
         inner = union_of_regions(head, _INNER)
         self._outer = (~inner).astype(np.float32)
         inside = union_of_regions(head, ("teeth", "mouth")).astype(np.float32)
-        self._mouth_light = 1.0 - (1.0 - _MOUTH_LIGHT) * self._chart.region(inside)[..., None]
+        self._mouth_light = np.log(np.float32(_MOUTH_LIGHT)) * self._coarse.region(inside)[..., None]
         self._scalp = union_of_regions(head, ["scalp"]).astype(np.float32)
         self._hairy = self._coarse.region(_ramp(smooth_over_mesh(self._scalp, faces, 2 * _EDGE_ROUNDS), 0.02, 0.15))
         allowed = union_of_regions(head, ["face"]) if "face" in head.region_names else ~inner
@@ -107,32 +107,42 @@ class TextureProjector:
         normals = vertex_normals(posed, self._head.faces).cpu()
         view = view_photo(photo, crop)
 
-        places = self._coarse.from_vertices(np.concatenate([points[0].numpy(), normals[0].numpy()[:, 2:]], axis=1))
-        in_front, facing = self._in_front(points, places), places[..., 3]
+        flat = view.to_pixels(points[0].numpy())
+        known = [points[0].numpy()[:, 2:], normals[0].numpy()[:, 2:]]
+        depth, facing = np.moveaxis(self._coarse.from_vertices(np.concatenate(known, axis=1)), -1, 0)
+        places = self._coarse.from_vertices(flat)
+        in_front = self._in_front(points, (places + np.float32(0.5)) / np.float32(len(view.pixels)), depth)
         face = view.weights_at(view.face_outline(crop.landmarks), places)
         seen = in_front * _ramp(facing, *_FACING) * face * self._coarse.region(self._allowed)
-        colours = view.colours_at(self._chart.from_vertices(points[0].numpy()))
-        lit = self._small(colours)
-        colours = colours / _resized(self._shading(normals, code, seen), self._chart.size)
+        colours = view.colours_at(self._chart.from_vertices(flat))
 
         fill = self._fill(code)
         hair = in_front * view.weights_at(view.inside, places) * self._coarse.region(self._scalp)
-        hair = hair * (facing > _FACING[0])
-        texture = self._blend(colours, seen, fill, self._hair_tone(lit, fill, seen, hair))
-        texture = texture * self._mouth_light
-        texture = self._eyes.paint(texture, view, crop.landmarks)
-        return np.round(texture.clip(0.0, 1.0) * 255.0).astype(np.uint8)
+        painted = self._hair_tone(self._small(colours), fill, seen, hair * (facing > _FACING[0]))
+        colours *= _resized(1.0 / self._shading(normals, code, seen), self._chart.size)
+        texture = self._blend(colours, seen, fill, painted)
+        self._eyes.paint(texture, view, crop.landmarks)
+        return cv2.convertScaleAbs(texture, alpha=255.0).astype(np.uint8, copy=False)
 
-    def _in_front(self, points: Tensor, places: Floats) -> Floats:
-        """(t, t) whether nothing is before each coarse texel, softly in [0, 1]; points (1, V, 3), places (t, t, 3)."""
+    def _in_front(self, points: Tensor, places: Floats, depth: Floats) -> Floats:
+        """Whether nothing is before each coarse texel, softly in [0, 1].
+
+        Args:
+            points: (1, V, 3) image frame.
+            places: (t, t, 2) where the texel is in the view, as shares of its size.
+            depth: (t, t) image frame.
+
+        Returns:
+            (t, t)
+        """
         framed = points / torch.tensor([SPAN, SPAN, 1.0])
         pix_to_face = CpuRasterizer()(framed, self._faces, _DEPTH_VIEW, _DEPTH_VIEW)
         barycentrics = pixel_barycentrics(framed, self._faces, pix_to_face)
-        depth = interpolate(framed[..., 2:], self._faces, pix_to_face, barycentrics)[0, 0]
-        nearest = torch.where(pix_to_face[0] >= 0, depth, 1e3).numpy()
-        where = _planes(((places[..., :2] / SPAN + 1.0) * _DEPTH_VIEW - 1.0) / 2.0)
-        before = cv2.remap(nearest, *where, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
-        in_front = (places[..., 2] <= before + _BEHIND).astype(np.float32)
+        drawn = interpolate(framed[..., 2:], self._faces, pix_to_face, barycentrics)[0, 0]
+        nearest = torch.where(pix_to_face[0] >= 0, drawn, 1e3).numpy()
+        where = places * np.float32(_DEPTH_VIEW) - np.float32(0.5)
+        before = cv2.remap(nearest, where, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        in_front = (depth <= before + _BEHIND).astype(np.float32)
         return _ramp(cv2.GaussianBlur(in_front, (0, 0), 3.0), 0.5, 1.0) * self._coarse.covered
 
     def _shading(self, normals: Tensor, code: FaceCode, seen: Floats) -> Floats:
@@ -157,20 +167,18 @@ class TextureProjector:
             painted: the hair of the fill, which takes the colour of that in the photo, not its pixels.
         """
         size = self._chart.size
-        opposite = cv2.remap(seen, *_planes(self._coarse.mirror), cv2.INTER_LINEAR, borderValue=0.0)
-        flipped = cv2.remap(colours, *_planes(self._chart.mirror), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        opposite = cv2.remap(seen, self._coarse.mirror, None, cv2.INTER_LINEAR, borderValue=0.0)
+        flipped = cv2.remap(colours, self._chart.mirror, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         ratio = log_ratio(self._small(colours), self._small(flipped))
-        flipped = flipped * self._factor(self._change(ratio, seen * opposite, np.zeros(3, np.float32)))
-        share = _resized(seen, size)[..., None]
-        both = colours * share + flipped * (1.0 - share)
+        flipped *= self._factor(self._change(ratio, seen * opposite, np.zeros(3, np.float32)))
+        both = _mixed(colours, flipped, _resized(seen, size))
 
         known = np.maximum(seen, opposite)
         ratio = log_ratio(self._small(both), self._small(fill))
         change = self._change(ratio, known, typical(ratio, known, self._least, np.zeros(3, np.float32)))
         share = painted.amount[..., None]
-        below = fill * self._factor(change * (1.0 - share) + painted.change * share)
-        share = _resized(known, size)[..., None]
-        return both * share + below * (1.0 - share)
+        below = fill * self._factor(change * (1.0 - share) + painted.change * share + self._mouth_light)
+        return _mixed(both, below, _resized(known, size))
 
     def _hair_tone(self, photo: Floats, fill: Floats, seen: Floats, hair: Floats) -> _HairTone:
         """How the fill's painted hair must change, and where it is: between the usual colours of face and scalp.
@@ -206,7 +214,7 @@ class TextureProjector:
         return self._coarse.from_vertices(spread * self._outer[:, None])
 
     def _factor(self, change: Floats) -> Floats:
-        return np.exp(_resized(change, self._chart.size))
+        return _resized(np.exp(change), self._chart.size)
 
     def _small(self, picture: Floats) -> Floats:
         return cv2.resize(picture, (self._coarse.size,) * 2, interpolation=cv2.INTER_AREA)
@@ -232,8 +240,9 @@ def _ramp(values: Floats, start: float, end: float) -> Floats:
     return t * t * (3.0 - 2.0 * t)
 
 
-def _planes(where: Floats) -> tuple[Floats, Floats]:
-    return np.ascontiguousarray(where[..., 0]), np.ascontiguousarray(where[..., 1])
+def _mixed(picture: Floats, other: Floats, share: Floats) -> Floats:
+    """The share (T, T) of a picture (T, T, 3) and the rest of the other."""
+    return cv2.blendLinear(picture, other, share, 1.0 - share).astype(np.float32, copy=False)
 
 
 def _resized(picture: Floats, size: int) -> Floats:
