@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fields_core.assets import find_asset
 from fields_core.datatypes import DetectedFace, Photo
-from fields_core.detection.crop import sample, square_similarity, transform
+from fields_core.detection.crop import square_similarity, transform
 from fields_core.detection.landmarker import BUNDLE, FaceHint, HintFinder, Landmarker, Landmarks
 from fields_core.detection.search import SMALL_FACE_WIDTHS, TINY_FACE_WIDTHS, FaceSearch, moved, overlap, same_face
 
@@ -44,7 +44,7 @@ class FaceDetector:
         model: the user's own ``face_landmarker.task``; None finds the one that comes with the program.
         max_faces: at most so many faces a picture, the largest.
         mode: "image" for photos (`detect`), "video" for the frames of a clip or camera (`detect_frame`).
-        small_faces: search photos for faces down to 3 % of their width too (some 70 ms a photo).
+        small_faces: search photos for faces down to 3 % of their width too (some 100 ms a photo).
 
     Raises:
         AssetMissingError: there is no model, or it is damaged.
@@ -134,40 +134,40 @@ class FaceDetector:
 
     def _search(self, pixels: NDArray[np.uint8], small_faces: bool) -> list[DetectedFace]:
         search, hunt = FaceSearch(pixels, self._finder), _Hunt()
-        self._confirm(pixels, search.whole(), hunt, _EXPECTED)
+        self._confirm(search, search.whole(), hunt, _EXPECTED)
         if small_faces:
             boxes = [face.box for face in hunt.faces]
-            self._confirm(pixels, search.tiles(SMALL_FACE_WIDTHS, boxes), hunt, _BY_CHANCE)
+            self._confirm(search, search.tiles(SMALL_FACE_WIDTHS, boxes), hunt, _BY_CHANCE)
         for quarter_turns in (1, 3, 2):
             if not hunt.faces:
-                self._confirm(pixels, search.whole(quarter_turns), hunt, _BY_CHANCE)
+                self._confirm(search, search.whole(quarter_turns), hunt, _BY_CHANCE)
             if not hunt.faces and small_faces:
                 hints = search.tiles(SMALL_FACE_WIDTHS, quarter_turns=quarter_turns)
-                self._confirm(pixels, hints, hunt, _BY_CHANCE)
+                self._confirm(search, hints, hunt, _BY_CHANCE)
         if not hunt.faces and small_faces:
-            self._confirm(pixels, search.tiles(TINY_FACE_WIDTHS), hunt, _BY_CHANCE)
+            self._confirm(search, search.tiles(TINY_FACE_WIDTHS), hunt, _BY_CHANCE)
         return self._ordered(hunt.faces)
 
-    def _confirm(self, pixels: NDArray[np.uint8], hints: list[FaceHint], hunt: _Hunt, bar: _Bar) -> None:
+    def _confirm(self, search: FaceSearch, hints: list[FaceHint], hunt: _Hunt, bar: _Bar) -> None:
         """Add to the hunt's faces those behind hints that are other faces, indeed."""
         for hint in hints[: 3 * self.max_faces]:
             if hint.size < MIN_FACE or hunt.knows(hint):
                 continue
-            face = self._look(pixels, hint, bar)
+            face = self._look(search, hint, bar)
             if face is None:
                 hunt.refused.append(hint)
             elif not any(_is_of(*_square(face), other) for other in hunt.faces):
                 hunt.faces.append(face)
 
-    def _look(self, pixels: NDArray[np.uint8], hint: FaceHint, bar: _Bar) -> DetectedFace | None:
+    def _look(self, search: FaceSearch, hint: FaceHint, bar: _Bar) -> DetectedFace | None:
         """The face behind a hint, or None if what is there stays below the bar."""
         sure = hint.score >= SURE_SCORE
         if not sure:
-            upright = self._upright(pixels, hint)
+            upright = self._upright(search, hint)
             if upright is None or upright.score < bar.score:
                 return None
             hint = upright
-        first = self._landmarks(pixels, _Look(hint.centre, LOOK_SCALE * hint.size, _roll(*hint.eyes)))
+        first = self._landmarks(search, _Look(hint.centre, LOOK_SCALE * hint.size, _roll(*hint.eyes)))
         if first is None:
             return None
         if sure:
@@ -175,30 +175,30 @@ class FaceDetector:
         # Something that only resembles a face looks different when it is framed differently.
         box = _face(first.points, first.scores)
         centre, size = _square(box)
-        second = self._landmarks(pixels, _Look(centre, 0.9 * LOOK_SCALE * size, _roll(*_irises(first.points))))
+        second = self._landmarks(search, _Look(centre, 0.9 * LOOK_SCALE * size, _roll(*_irises(first.points))))
         if second is None:
             return None
         distance = np.linalg.norm(second.points[:, :2] - first.points[:, :2], axis=1).mean()
         likeness = hint.score - DISAGREEMENT * float(distance) / size
         return _face(second.points, second.scores) if likeness >= bar.likeness else None
 
-    def _upright(self, pixels: NDArray[np.uint8], hint: FaceHint) -> FaceHint | None:
+    def _upright(self, search: FaceSearch, hint: FaceHint) -> FaceHint | None:
         """The hint seen closer, from the side on which it looks most like a face: upside down the eyes mislead."""
         best: FaceHint | None = None
         size = HintFinder.INPUT_SIZE
         for turn in (0, 90, 180, 270):
             to_photo = square_similarity(hint.centre, LOOK_SCALE * hint.size, size, _roll(*hint.eyes) + turn)
-            for closer in self._finder.find(sample(pixels, to_photo, size)):
+            for closer in self._finder.find(search.sample(to_photo, size)):
                 seen = moved(closer, to_photo)
                 same = same_face(hint.centre, hint.size, seen.centre, seen.size)
                 if same and (best is None or seen.score > best.score):
                     best = seen
         return best
 
-    def _landmarks(self, pixels: NDArray[np.uint8], look: _Look) -> Landmarks | None:
+    def _landmarks(self, search: FaceSearch, look: _Look) -> Landmarks | None:
         """Landmarks in photo pixels of the face in the middle of a look."""
         to_photo = square_similarity(look.centre, look.side, LOOK_SIZE, look.degrees)
-        found = self._landmarker.find(sample(pixels, to_photo, LOOK_SIZE))
+        found = self._landmarker.find(search.sample(to_photo, LOOK_SIZE))
         scale = look.side / LOOK_SIZE
         for marks in found:
             points = np.column_stack([transform(to_photo, marks.points[:, :2]), scale * marks.points[:, 2]])

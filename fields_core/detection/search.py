@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fields_core.detection.crop import Similarity, transform
+from fields_core.detection.crop import Similarity, invert, sample, transform
 from fields_core.detection.landmarker import FaceHint, HintFinder
 from fields_core.detection.pixel_array import NEUTRAL_GROUND
 
@@ -50,6 +50,7 @@ class FaceSearch:
 
     def __init__(self, pixels: NDArray[np.uint8], finder: HintFinder) -> None:
         self._finder = finder
+        self._pixels = pixels
         scale = min(1.0, BASE_SIDE / min(pixels.shape[:2]), 8 * BASE_SIDE / max(pixels.shape[:2]))
         self._base = _shrunk(_View(pixels, np.eye(2, 3)), scale)
 
@@ -81,15 +82,21 @@ class FaceSearch:
                 hints += self._hints(tile)
         return _merged(hints)
 
+    def sample(self, look_to_photo: Similarity, size: int) -> NDArray[np.uint8]:
+        """As `fields_core.detection.crop.sample`, of the shrunk photo where that shows as much: much faster."""
+        if _scale(look_to_photo) < _scale(self._base.to_photo):
+            return sample(self._pixels, look_to_photo, size)
+        to_base = invert(self._base.to_photo)
+        return sample(self._base.pixels, _after(to_base, look_to_photo), size)
+
     def _hints(self, view: _View) -> list[FaceHint]:
         return [moved(hint, view.to_photo) for hint in self._finder.find(view.pixels)]
 
 
 def moved(hint: FaceHint, similarity: Similarity) -> FaceHint:
     """A hint in other pixels: ``similarity`` (2, 3) maps its own to those."""
-    scale = math.hypot(similarity[0, 0], similarity[1, 0])
     centre, eyes = transform(similarity, hint.centre), transform(similarity, hint.eyes)
-    return replace(hint, centre=centre, size=scale * hint.size, eyes=eyes)
+    return replace(hint, centre=centre, size=_scale(similarity) * hint.size, eyes=eyes)
 
 
 def overlap(centre: NDArray[np.float64], size: float, other_centre: NDArray[np.float64], other_size: float) -> float:
@@ -131,6 +138,15 @@ def _starts(length: int) -> list[int]:
     return [round(spare * i / steps) for i in range(steps + 1)] if steps else [0]
 
 
+def _scale(similarity: Similarity) -> float:
+    return math.hypot(similarity[0, 0], similarity[1, 0])
+
+
+def _after(second: Similarity, first: Similarity) -> Similarity:
+    """The similarity that does ``first``, then ``second``."""
+    return np.column_stack([second[:, :2] @ first[:, :2], transform(second, first[:, 2])])
+
+
 def _shrunk(view: _View, scale: float) -> _View:
     if scale == 1.0:
         return view
@@ -138,9 +154,8 @@ def _shrunk(view: _View, scale: float) -> _View:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     way = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
     ratio = np.array([width / size[0], height / size[1]])
-    shift = transform(view.to_photo, ratio / 2.0 - 0.5)  # where the first pixel's centre comes to lie
-    to_photo = np.column_stack([view.to_photo[:, :2] * ratio, shift])
-    return _View(cv2.resize(view.pixels, size, interpolation=way), to_photo)
+    to_view = np.column_stack([np.diag(ratio), ratio / 2.0 - 0.5])  # pixel centres are at whole numbers
+    return _View(cv2.resize(view.pixels, size, interpolation=way), _after(view.to_photo, to_view))
 
 
 def _turned(view: _View, quarter_turns: int) -> _View:
@@ -153,8 +168,7 @@ def _turned(view: _View, quarter_turns: int) -> _View:
         2: np.array([[-1.0, 0.0, width - 1.0], [0.0, -1.0, height - 1.0]]),
         3: np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, height - 1.0]]),
     }[quarter_turns % 4]
-    to_photo = np.column_stack([view.to_photo[:, :2] @ back[:, :2], transform(view.to_photo, back[:, 2])])
-    return _View(np.ascontiguousarray(np.rot90(view.pixels, quarter_turns)), to_photo)
+    return _View(np.ascontiguousarray(np.rot90(view.pixels, quarter_turns)), _after(view.to_photo, back))
 
 
 def _shifted(to_photo: Similarity, left: int, top: int) -> Similarity:
