@@ -28,7 +28,7 @@ from fields_core.detection.crop import crop_face
 from fields_core.detection.face_detector import FaceDetector
 from fields_core.detection.photo_file import load_photo
 from fields_core.errors import ModelFileError
-from fields_core.fitting import FitPriors, LandmarkFitter
+from fields_core.fitting import LandmarkFitter
 from fields_core.head.model import HeadModel
 from fields_core.head.model_file import HeadModelFile, read_head_file
 from resources.open_head.geometry import build_geometry
@@ -49,10 +49,6 @@ from resources.open_head.surface import CALIBRATION
 from resources.open_head.uv import layout_uv
 
 _ROUNDS, _FREE_ROUNDS = 5, 3
-_TIGHT = 1e-4  # a spread so small that expression and jaw stay at rest
-NO_EXPRESSION = FitPriors(
-    n_shape=100, unit_sigma=_TIGHT, unit_sparsity=0.0, jaw_sigma=_TIGHT, jaw_sideways_sigma=_TIGHT
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -95,19 +91,25 @@ def calibrate(
         landmarks: (B, 478, 2) of neutral faces, image frame.
     """
     uv, residuals = drawn.copy(), np.zeros(COUNT)
-    for priors in [NO_EXPRESSION] * _ROUNDS + [FitPriors()] * _FREE_ROUNDS:
+    for model in [_without_expression(file)] * _ROUNDS + [file] * _FREE_ROUNDS:
         faces, weights = place(surface, uv)
-        moved = replace(file, landmark_faces=faces.astype(np.int32), landmark_barycentrics=weights.astype(np.float32))
-        views = _neutral_views(HeadModel(moved), landmarks, priors)
+        moved = replace(model, landmark_faces=faces.astype(np.int32), landmark_barycentrics=weights.astype(np.float32))
+        views = _neutral_views(HeadModel(moved), landmarks)
         for rows, islands in chart():
             uv[rows], residuals[rows] = refine_places(surface, views, rows, islands, uv[rows])
         uv = symmetrise(uv)
     return Calibration(uv - drawn, residuals)
 
 
-def _neutral_views(head: HeadModel, landmarks: NDArray[np.float64], priors: FitPriors) -> list[View]:
+def _without_expression(file: HeadModelFile) -> HeadModelFile:
+    """The same head with a face that cannot move."""
+    still = np.zeros_like(file.expression_dirs)
+    return replace(file, expression_dirs=still, jaw_open_radians=1e-3)
+
+
+def _neutral_views(head: HeadModel, landmarks: NDArray[np.float64]) -> list[View]:
     """The fitted heads without their expression, where the photos have them."""
-    code = LandmarkFitter(head, priors).fit(landmarks).code
+    code = LandmarkFitter(head).fit(landmarks).code
     code = code.replace(expression=torch.zeros_like(code.expression), jaw_pose=torch.zeros_like(code.jaw_pose))
     with torch.no_grad():
         vertices = head(code).double().numpy()
