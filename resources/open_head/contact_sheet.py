@@ -22,7 +22,7 @@ TILE = (320, 370)
 """Width and height in pixels."""
 COLUMNS = 6
 IDENTITIES = 12
-_LIGHTS = (((0.9, 0.9, 1.7), 0.72), ((-1.6, 0.3, 1.2), 0.42), ((0.0, -0.8, 1.5), 0.16), ((0.3, 1.2, -1.8), 0.34))
+_LIGHTS = (((0.9, 0.9, 1.7), 0.66), ((-1.6, 0.3, 1.2), 0.38), ((0.0, -0.8, 1.5), 0.16), ((0.3, 1.2, -1.8), 0.34))
 """Where each light stands, metres, and its intensity: key, fill, from below, from behind."""
 _CENTRE = np.array([0.0, -0.012, -0.01])
 _HALF_HEIGHT = 0.165
@@ -52,7 +52,7 @@ EXPRESSIONS = (
     Pose("pucker", {"mouthPucker": 1}),
     Pose("funnel", {"mouthFunnel": 1}, jaw_open=0.15),
     Pose("jaw left, look left", {"jawLeft": 1, "mouthLeft": 0.3}, gaze=(0.0, 0.4)),
-    Pose("wink, look down", {"eyeBlinkLeft": 1, "cheekSquintLeft": 0.8, "mouthSmileLeft": 0.6}, gaze=(0.3, 0.0)),
+    Pose("wink", {"eyeBlinkLeft": 1, "cheekSquintLeft": 0.8, "mouthSmileLeft": 0.6}),
 )
 
 
