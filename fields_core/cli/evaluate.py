@@ -33,7 +33,7 @@ def run_fit(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
     head = load_head(Path(arguments.head).expanduser() if arguments.head else None)
     with Reconstructor(head) as reconstructor, terminal.progress() as progress:
-        report = evaluate_fit(Path(arguments.folder).expanduser(), reconstructor, progress.show)
+        report = evaluate_fit(Path(arguments.folder).expanduser(), reconstructor, progress.show_or_tell)
     terminal.write(format_report(report) + "\n")
     if arguments.csv:
         write_csv(report, Path(arguments.csv).expanduser())

@@ -75,7 +75,9 @@ def _reconstruct_all(batch: Batch, photos: tuple[Path, ...], out: Path, terminal
         for photo, name in zip(photos, folder_names(photos), strict=True):
             bar.show(Progress(len(reports), len(photos), photo.name))
             reports.append(_reconstruct_one(batch, photo, out / name, terminal))
-            terminal.note(reports[-1].line)
+            if any(file.endswith(".gif") for face in reports[-1].faces for file in face.files):
+                terminal.warn("OpenCV cannot write MPEG-4 here; the turntable is an animated GIF")
+            terminal.note(f"[{len(reports)}/{len(photos)}] {reports[-1].line}")
     return reports
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
@@ -81,22 +81,14 @@ def photos_json(reports: Sequence[PhotoReport]) -> str:
 
 def summary_table(reports: Sequence[PhotoReport]) -> Table:
     """One row a face or a failure."""
-    table = plain_table(
-        "Photo", "Face", "Landmark error", "Strongest expression", "Seconds", "Note", numbers=("Seconds",)
-    )
+    table = plain_table("Photo", "Face", "Error", "Strongest units", "Note", numbers=("Face", "Error"))
     for report in reports:
+        name = Text(Path(report.path).name or report.path)
         if report.error is not None:
-            note = Text(report.error.splitlines()[0], style="red")
-            table.add_row(Text(report.path), "-", "-", "-", f"{report.seconds:.1f}", note)
+            table.add_row(name, "-", "-", "-", Text(report.error.splitlines()[0], style="red"))
         for number, face in enumerate(report.faces, start=1):
-            table.add_row(
-                Text(report.path if number == 1 else ""),
-                str(number),
-                f"{face.landmark_error:.2%}" if math.isfinite(face.landmark_error) else "-",
-                _strongest(face.expression),
-                f"{report.seconds:.1f}" if number == 1 else "",
-                Text(face.warning, style="yellow"),
-            )
+            error, units = f"{face.landmark_error:.2%}", _strongest(face.expression)
+            table.add_row(name if number == 1 else "", str(number), error, units, Text(face.warning, style="yellow"))
     return table
 
 
@@ -108,7 +100,7 @@ def summary_line(reports: Sequence[PhotoReport]) -> str:
     return text + (f"; {_count(failed, 'input')} failed" if failed else "")
 
 
-def _strongest(expression: dict[str, float], count: int = 3) -> str:
+def _strongest(expression: dict[str, float], count: int = 2) -> str:
     strongest = sorted(expression.items(), key=lambda item: -abs(item[1]))[:count]
     return ", ".join(f"{name} {value:.2f}" for name, value in strongest if abs(value) >= 0.05) or "neutral"
 

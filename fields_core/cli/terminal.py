@@ -76,11 +76,11 @@ class Terminal:
         self.err.print(Text(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        self.err.print(Text("warning: ", style="yellow") + Text(text), soft_wrap=True)
+        self.err.print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
 
     def fail(self, error: FieldsError) -> None:
         """An error of the input's or the machine's, with what to do about it."""
-        self.err.print(Text("error: ", style="bold red") + Text(error.title), soft_wrap=True)
+        self.err.print(Text.assemble(("error: ", "bold red"), error.title), soft_wrap=True)
         for line in error.details.splitlines():
             self.err.print(Text(f"  {line}"), soft_wrap=True)
 
@@ -99,7 +99,7 @@ class Terminal:
         )
 
     def progress(self) -> BatchProgress:
-        """A bar where standard error is a terminal, else a plain line now and then."""
+        """A bar where standard error is a terminal."""
         return BatchProgress(self)
 
     def table(self, table: Table, *, to_err: bool = False) -> None:
@@ -112,7 +112,14 @@ class BatchProgress:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal, self._tenths = terminal, 0
         columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=terminal.err, transient=True, disable=not terminal.err.is_terminal)
+        self._bar = Progress(
+            *columns,
+            console=terminal.err,
+            transient=True,
+            disable=not terminal.err.is_terminal,
+            redirect_stdout=False,  # they lead into the log already
+            redirect_stderr=False,
+        )
         self._task = self._bar.add_task("", total=None)
 
     def __enter__(self) -> BatchProgress:
@@ -123,12 +130,16 @@ class BatchProgress:
         self._bar.stop()
 
     def show(self, report: progress.Progress) -> None:
-        """Move the bar; without a terminal say so at every tenth of the way."""
+        """Move the bar."""
         self._bar.update(
             self._task, completed=report.done, total=report.total or None, description=escape(report.message)
         )
+
+    def show_or_tell(self, report: progress.Progress) -> None:
+        """Move the bar; without a terminal say so at every tenth of the way."""
+        self.show(report)
         tenths = 10 * report.done // report.total if report.total else 0
-        if self._bar.disable and tenths > self._tenths:
+        if not self._terminal.err.is_terminal and tenths > self._tenths:
             self._terminal.note(f"[{report.done}/{report.total}] {report.message}")
         self._tenths = tenths
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -137,6 +138,53 @@ def test_models_names_files_licences_and_checksums(run: Run, head_file: Path) ->
     assert "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff" in out
 
 
+def _in_a_terminal(script: str) -> str:
+    """What a terminal shows of a Python script, its end included."""
+    pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of POSIX systems")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", script], stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux says so when the other side has closed
+            while part := os.read(ours, 4096):
+                shown += part
+        os.close(ours)
+    assert process.returncode == 0, shown
+    return shown.decode()
+
+
+def test_a_terminal_shows_a_bar_and_keeps_the_lines_above_it() -> None:
+    shown = _in_a_terminal(
+        "from fields_core.cli.terminal import Terminal\n"
+        "from fields_core.progress import Progress\n"
+        "with Terminal() as terminal, terminal.progress() as bar:\n"
+        "    import atexit, sys; atexit.register(sys.stdout.isatty)\n"
+        "    print('noise')\n"
+        "    bar.show(Progress(1, 2, '[red]img.jpg'))\n"
+        "    terminal.note('line 1')\n"
+    )
+    assert "[red]img.jpg" in shown
+    assert "1/2" in shown
+    assert "line 1" in shown
+    assert "noise" not in shown
+    assert "Traceback" not in shown
+
+
+def test_a_reader_that_stops_reading_is_no_error() -> None:
+    script = (
+        "import sys; from fields_core import cli\n"
+        "cli.models.run = lambda arguments, terminal: [terminal.write('x' * 9999) for _ in range(99)] and 0\n"
+        "sys.exit(cli.main(['models']))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 # --- reconstruct, with a made-up pipeline ---
 
 
@@ -151,6 +199,7 @@ def test_every_face_of_every_photo_gets_its_files(run: Run, head_file: Path, pho
     assert names == sorted(pattern.format(face) for face in faces for pattern in files)
     assert "5 faces in 3 photos" in err
     assert "1.23%" in out
+    assert "[3/3]" in err
 
 
 @pytest.mark.usefixtures("fake_pipeline")
@@ -206,6 +255,19 @@ def test_interrupt_ends_with_130_and_leaves_no_half_file(
     assert "Interrupted" in err
     assert "Traceback" not in out + err
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["face-1.stl"] * 2 + ["img10", "img2"]
+
+
+@pytest.mark.usefixtures("fake_pipeline")
+def test_overlay_and_turntable_are_written_on_request(
+    run: Run, head_file: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fields_core.export.pictures.TURNTABLE_FRAMES", 3)
+    monkeypatch.setattr("fields_core.export.pictures.TURNTABLE_SIZE", 64)
+    arguments = (photos / "one.jpg", "--format", "stl", "--overlay", "--turntable")
+    status, _, err = _reconstruct(run, head_file, tmp_path / "out", *arguments)
+    assert status == 0, err
+    names = sorted(path.name for path in (tmp_path / "out" / "one").iterdir())
+    assert names == ["face-1-overlay.jpg", "face-1-turntable.mp4", "face-1.stl"]
 
 
 @pytest.mark.usefixtures("fake_pipeline")
