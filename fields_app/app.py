@@ -166,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _log_to_file()
     style.apply(application)
     workbench = Workbench()
-    _catch_exceptions(workbench)
+    catch_exceptions(workbench)
     workbench.show()
     photos = [Path(argument) for argument in application.arguments()[1:]]
     workbench.reconstruction.open_paths(photos)
@@ -188,7 +188,7 @@ def _log_to_file() -> None:
     logging.getLogger().addHandler(handler)
 
 
-def _catch_exceptions(workbench: Workbench) -> None:
+def catch_exceptions(workbench: Workbench) -> None:
     """Whatever nobody caught is logged and shown, and the window stays up."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -72,6 +73,7 @@ class ExportDialog(QDialog):
         line.addWidget(self.folder, 1)
         line.addWidget(browse)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
+        self.buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
         self.export_button = QPushButton(self.tr("Export"), self)
         self.export_button.setObjectName("primary")
         self.export_button.setDefault(True)

@@ -45,7 +45,7 @@ class HeadScene:
         self._mesh: HeadMesh | None = None
         self._corners: Array = np.empty(0, dtype=np.int64)
         self._poly: Any = None
-        self._actor: Any = None
+        self.actor: Any = None
         self._texture: Array | None = None
         self._pv_texture: Any = None
         self._mode = ViewMode.SHADED
@@ -85,18 +85,18 @@ class HeadScene:
 
     def set_mode(self, mode: ViewMode) -> None:
         self._mode = mode
-        if self._actor is None:
+        if self.actor is None:
             return
         textured = mode is ViewMode.TEXTURED and self._pv_texture is not None
-        prop = self._actor.prop
-        self._actor.texture = self._pv_texture if textured else None
+        prop = self.actor.prop
+        self.actor.texture = self._pv_texture if textured else None
         prop.color = "white" if textured else (style.WIRE_SURFACE if mode is ViewMode.WIREFRAME else style.CLAY)
         prop.show_edges = mode is ViewMode.WIREFRAME
         prop.edge_color = style.WIRE_LINE
         prop.line_width = 1.0
         prop.ambient = 0.42 if textured else 0.2
-        prop.diffuse = 0.80
-        prop.specular = 0.06 if textured else 0.14
+        prop.diffuse = 0.64 if textured else 0.80
+        prop.specular = 0.03 if textured else 0.14
         prop.specular_power = 18.0
 
     def set_smooth(self, smooth: bool) -> None:
@@ -147,11 +147,11 @@ class HeadScene:
             self._pv_texture = pv.Texture(np.ascontiguousarray(self._texture))
             self._pv_texture.SetInterpolate(True)
         self._remove_actor()
-        self._actor = self._plotter.add_mesh(
+        self.actor = self._plotter.add_mesh(
             self._poly, texture=self._pv_texture, smooth_shading=False, show_scalar_bar=False, reset_camera=False,
             name="head", render=False, color=None if self._pv_texture is not None else style.CLAY,
         )  # fmt: skip
-        self._actor.prop.interpolation = "Phong"
+        self.actor.prop.interpolation = "Phong"
         self.set_mode(self._mode)
 
     def _move(self, mesh: HeadMesh) -> None:
@@ -166,9 +166,9 @@ class HeadScene:
         self._mesh, self._poly, self._texture = None, None, None
 
     def _remove_actor(self) -> None:
-        if self._actor is not None:
-            self._plotter.remove_actor(self._actor, reset_camera=False, render=False)
-            self._actor = None
+        if self.actor is not None:
+            self._plotter.remove_actor(self.actor, reset_camera=False, render=False)
+            self.actor = None
 
     def _visible_height(self) -> float:
         distance = _DISTANCE * self._height / self._zoom

@@ -57,7 +57,7 @@ class PhotoPanel(QFrame):
         self.face_button.setObjectName("quiet")
         self.face_button.setToolTip(self.tr("Close up on the selected face (F)"))
         self.view = PhotoView(session, self)
-        self._invitation = _Invitation(self.view)
+        self.invitation = _Invitation(self.view)
         self.landmarks_box = QCheckBox(self.tr("Landmarks"), self)
         self.landmarks_box.setChecked(True)
         self.landmarks_box.setToolTip(self.tr("The 478 points that the detector found"))
@@ -113,9 +113,9 @@ class PhotoPanel(QFrame):
         self.view.face_picked.connect(self.face_picked)
         self.view.resized.connect(self._place_invitation)
         self.strip.currentRowChanged.connect(self._pick)
-        self._invitation.open_button.clicked.connect(self.open_requested)
-        self._invitation.sample_button.clicked.connect(self.sample_requested)
-        self._invitation.paste_button.clicked.connect(self.paste_requested)
+        self.invitation.open_button.clicked.connect(self.open_requested)
+        self.invitation.sample_button.clicked.connect(self.sample_requested)
+        self.invitation.paste_button.clicked.connect(self.paste_requested)
         session.photo_changed.connect(self._show_photo)
         session.people_changed.connect(self._show_note)
         session.selection_changed.connect(self._show_note)
@@ -142,7 +142,7 @@ class PhotoPanel(QFrame):
 
     def _show_photo(self) -> None:
         photo = self._session.photo
-        self._invitation.setVisible(photo is None)
+        self.invitation.setVisible(photo is None)
         for widget in (self.fit_button, self.landmarks_box, self.mesh_box, self.opacity):
             widget.setEnabled(photo is not None)
         path = photo.path if photo is not None else None
@@ -187,10 +187,10 @@ class PhotoPanel(QFrame):
             self.photo_picked.emit(self._session.photos[row])
 
     def _place_invitation(self) -> None:
-        self._invitation.adjustSize()
+        self.invitation.adjustSize()
         room = self.view.rect()
-        self._invitation.setFixedWidth(max(room.width() - 2 * style.MEDIUM, 1))
-        self._invitation.move(style.MEDIUM, max((room.height() - self._invitation.height()) // 2, 0))
+        self.invitation.setFixedWidth(max(room.width() - 2 * style.MEDIUM, 1))
+        self.invitation.move(style.MEDIUM, max((room.height() - self.invitation.height()) // 2, 0))
 
 
 class _ElidedLabel(QLabel):

@@ -124,6 +124,7 @@ class PhotoView(QGraphicsView):
         self.setAcceptDrops(False)  # the window takes drops, anywhere
         self.setMouseTracking(True)
         self.setAccessibleName(self.tr("Photo"))
+        self.viewport().setAccessibleName(self.tr("Photo"))
         session.photo_changed.connect(self._show_photo)
         session.people_changed.connect(self._show_faces)
         session.selection_changed.connect(self._show_faces)

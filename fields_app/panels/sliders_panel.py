@@ -39,13 +39,13 @@ class _Row(QWidget):
         label.setToolTip(self.sliders[0].toolTip())
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        layout.setSpacing(2)
         layout.addWidget(label)
         for slider in self.sliders:
             if slider.parameter.side:
                 side = QLabel(self.tr(slider.parameter.side), self)
                 side.setObjectName("faint")
-                side.setFixedWidth(10)
+                side.setFixedWidth(16)
                 layout.addWidget(side)
             layout.addWidget(slider, 1)
         self.setFixedHeight(style.ROW_HEIGHT)

@@ -152,9 +152,9 @@ class ValueSlider(QWidget):
         self.parameter = parameter
         self._value = min(max(0.0, parameter.minimum), parameter.maximum)
         self._slider = _FillSlider(self._fraction(self._value), self)
-        self._number = _NumberField(parameter.unit, self)
+        self.number = _NumberField(parameter.unit, self)
         name = self.tr("%1, %2").replace("%1", self.tr(parameter.label)).replace("%2", self._range())
-        for widget in (self._slider, self._number):
+        for widget in (self._slider, self.number):
             widget.setAccessibleName(self.tr(parameter.label))
             widget.setAccessibleDescription(parameter.description)
         lines = [name, parameter.description, parameter.key, self.tr("Double click: back to the photo's value")]
@@ -164,12 +164,12 @@ class ValueSlider(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addWidget(self._slider, 1)
-        layout.addWidget(self._number)
+        layout.addWidget(self.number)
         self.setFocusProxy(self._slider)
 
         self._slider.valueChanged.connect(self._slider_moved)
         self._slider.reset_requested.connect(self.reset_requested)
-        self._number.entered.connect(self._number_entered)
+        self.number.entered.connect(self._number_entered)
         self.set_value(self._value)
 
     @property
@@ -181,7 +181,7 @@ class ValueSlider(QWidget):
         self._value = value
         with QSignalBlocker(self._slider):
             self._slider.setValue(round(self._fraction(value) * _STEPS))
-        self._number.set_value(value)
+        self.number.set_value(value)
 
     def set_reference(self, value: float) -> None:
         """Mark the value that "reset" goes back to."""
@@ -199,7 +199,7 @@ class ValueSlider(QWidget):
         self._take(value)
 
     def _number_entered(self, value: float) -> None:
-        self._take(value)
+        self._take(min(max(value, self.parameter.minimum), self.parameter.maximum))
 
     def _take(self, value: float) -> None:
         self.set_value(value)

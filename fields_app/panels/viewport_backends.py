@@ -80,7 +80,9 @@ class OpenGLBackend:
         QOpenGLWidget.update(self.plotter)  # plotter.render() would draw twice
 
     def image(self) -> NDArray[np.uint8]:
-        return np.ascontiguousarray(self.plotter.screenshot(None, return_img=True)[..., :3])
+        picture = self.plotter.grabFramebuffer().convertToFormat(QImage.Format.Format_RGBX8888)
+        rows = np.frombuffer(picture.constBits(), np.uint8).reshape(picture.height(), picture.width(), 4)
+        return rows[..., :3].copy()
 
     def close(self) -> None:
         self.widget.removeEventFilter(self._relay)

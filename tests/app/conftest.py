@@ -1,0 +1,109 @@
+"""Fixtures for window tests: a fresh settings store, a session with a small head, a whole window, and a leak check."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, QThread, QTimer
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from fields_app import bootstrap, style
+from fields_app.app import Workbench
+from fields_app.panels.message_bar import MessageBar
+from fields_app.session import Session
+from fields_app.settings import ExportChoice, Settings
+from tests.app.engines import FakeEngine
+
+WAIT = 30_000  # milliseconds: only a hang takes that long
+
+
+@pytest.fixture(scope="session")
+def qapp_args() -> list[str]:
+    return ["fields-tests"]
+
+
+@pytest.fixture(scope="session")
+def heap_of_imports() -> None:
+    """What imports leave on the heap (a million objects) is out of the collector's sight: leak checks stay quick."""
+    bootstrap.import_core()
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(qapp: QApplication, heap_of_imports: None) -> Iterator[None]:
+    """After a test no thread runs, no timer of ours ticks and no window is left."""
+    before = set(map(id, QApplication.topLevelWidgets()))
+    yield
+    gc.collect()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QCoreApplication.processEvents()
+    left: list[QWidget] = [w for w in QApplication.topLevelWidgets() if id(w) not in before]
+    assert not left, f"widgets left behind: {left}"
+    objects = [o for o in gc.get_objects() if issubclass(type(o), QObject)]
+    threads = [o for o in objects if isinstance(o, QThread) and _alive(o) and o.isRunning()]
+    assert not threads, f"threads left running: {threads}"
+    timers = [o for o in objects if isinstance(o, QTimer) and _alive(o) and o.isActive()]
+    assert not timers, f"timers left running: {timers}"
+
+
+def _alive(thing: QObject) -> bool:
+    import shiboken6
+
+    return bool(shiboken6.isValid(thing))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    settings.export = ExportChoice(directory=tmp_path)
+    return settings
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def session(engine: FakeEngine) -> Session:
+    """A session that shows the resting head."""
+    session = Session()
+    session.set_parameters(engine.parameters, engine.rest_head())
+    return session
+
+
+@pytest.fixture
+def messages(qtbot: QtBot) -> MessageBar:
+    bar = MessageBar()
+    qtbot.addWidget(bar)
+    return bar
+
+
+@pytest.fixture
+def open_workbench(qtbot: QtBot, qapp: QApplication, settings: Settings) -> Iterator[Callable[..., Workbench]]:
+    """Makes whole windows around an engine, shown and ready; closes them after the test."""
+    style.apply(qapp)
+    made: list[Workbench] = []
+
+    def make(engine: FakeEngine, *, wait: bool = True) -> Workbench:
+        workbench = Workbench(lambda: engine, settings)
+        made.append(workbench)
+        if wait:
+            with qtbot.waitSignal(workbench.ready, timeout=WAIT):
+                workbench.show()
+        else:
+            workbench.show()
+        return workbench
+
+    yield make
+    for workbench in made:
+        workbench.window.close()
+        workbench.stop()
+        workbench.window.deleteLater()
+        workbench.deleteLater()
+    qapp.setStyleSheet("")
