@@ -118,8 +118,8 @@ def posed(head: HeadModel, pose: Pose, code: FaceCode) -> FaceCode:
 def random_person(head: HeadModel, random: np.random.Generator) -> FaceCode:
     """Shape and albedo drawn from the model's own distribution."""
     code = head.neutral_code()
-    draw = lambda n: torch.from_numpy(random.normal(size=(1, n)).astype(np.float32))  # noqa: E731
-    return code.replace(shape=draw(head.n_shape), albedo=draw(head.n_albedo))
+    shape, albedo = (torch.from_numpy(random.normal(size=(1, n))).float() for n in (head.n_shape, head.n_albedo))
+    return code.replace(shape=shape, albedo=albedo)
 
 
 def contact_sheet(head: HeadModel) -> Image.Image:

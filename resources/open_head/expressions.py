@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.open_head.rig import Rig, blend_rotations
+from resources.open_head.rig import Rig, blend_rotations, solved
 from resources.open_head.seams import Seam
 from resources.open_head.source import Source
 from resources.open_head.topology import HeadTopology
@@ -91,4 +91,4 @@ def _close(
     blend = blend_rotations(rig.weights, rig.jaw_open_radians)
     posed = (blend @ field[..., None])[..., 0]
     posed = lips.closed(mean + jaw_open + posed, CLOSED_LIPS) - mean - jaw_open
-    return np.linalg.solve(blend, posed[..., None])[..., 0]
+    return solved(blend, posed)

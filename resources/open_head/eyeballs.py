@@ -39,19 +39,23 @@ def sphere() -> Sphere:
         + [[[0.0, 0.0, -1.0]]]
     )
     uv = np.concatenate([[[0.0, 0.0]]] + [a / np.pi * around for a in rings] + [around])
-    ring = lambda r, s: 1 + r * SEGMENTS + s % SEGMENTS  # noqa: E731
     back, last = len(directions) - 1, len(rings) - 1
-    triangles, uv_triangles = [], []
+    triangles: list[tuple[int, int, int]] = []
+    uv_triangles: list[tuple[int, int, int]] = []
     for s in range(SEGMENTS):
-        triangles.append((0, ring(0, s), ring(0, s + 1)))
+        triangles.append((0, _ring(0, s), _ring(0, s + 1)))
         for r in range(last):
-            a, b, c, d = ring(r, s), ring(r + 1, s), ring(r + 1, s + 1), ring(r, s + 1)
+            a, b, c, d = _ring(r, s), _ring(r + 1, s), _ring(r + 1, s + 1), _ring(r, s + 1)
             left = s < SEGMENTS // 4 or s >= 3 * SEGMENTS // 4
             triangles += [(a, b, c), (a, c, d)] if left else [(a, b, d), (b, c, d)]
         uv_triangles += triangles[len(uv_triangles) :]
-        triangles.append((ring(last, s), back, ring(last, s + 1)))
-        uv_triangles.append((ring(last, s), ring(last + 1, s), ring(last, s + 1)))
+        triangles.append((_ring(last, s), back, _ring(last, s + 1)))
+        uv_triangles.append((_ring(last, s), _ring(last + 1, s), _ring(last, s + 1)))
     return Sphere(directions, np.array(triangles), uv, np.array(uv_triangles))
+
+
+def _ring(ring: int, segment: int) -> int:
+    return 1 + ring * SEGMENTS + segment % SEGMENTS
 
 
 def affine_rows(source: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:

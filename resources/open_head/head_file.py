@@ -39,7 +39,7 @@ def geometry_arrays(geometry: HeadGeometry) -> dict[str, NDArray[np.generic]]:
         "kintree_table": np.array([parents, range(len(PARENTS))], dtype=np.uint32),
         "l_eyelid": _millimetres(blink["Left"]),
         "r_eyelid": _millimetres(blink["Right"]),
-        "jaw_open_radians": np.float32(geometry.rig.jaw_open_radians),
+        "jaw_open_radians": np.array(geometry.rig.jaw_open_radians, dtype=np.float32),
         "vt": geometry.uv.astype(np.float32),
         "ft": geometry.uv_faces.astype(np.int32),
         "region_names": np.array(geometry.regions.names),

@@ -95,7 +95,8 @@ def shape_basis(vertices: NDArray[np.float64], topology: HeadTopology, component
 
 def head_vertices(source: Source, topology: HeadTopology) -> NDArray[np.bool_]:
     """(V,) the skin that moves with the skull and not with the neck."""
-    return (topology.lift @ source.bone_weights("head", subtree=True) > 0.95) & topology.part("skin")
+    rigid: NDArray[np.bool_] = topology.lift @ source.bone_weights("head", subtree=True) > 0.95
+    return rigid & topology.part("skin")
 
 
 def _align(points: NDArray[np.float64], source: Source, topology: HeadTopology) -> NDArray[np.float64]:
@@ -116,7 +117,8 @@ def _rigid(points: NDArray[np.float64], here: NDArray[np.float64], there: NDArra
     a, b = here.mean(axis=0), there.mean(axis=0)
     u, _, vt = np.linalg.svd((here - a).T @ (there - b))
     u[:, 2] *= np.sign(np.linalg.det(u @ vt))
-    return (points - a) @ (u @ vt) + b
+    moved: NDArray[np.float64] = (points - a) @ (u @ vt) + b
+    return moved
 
 
 def _draw_coefficients(
@@ -132,10 +134,9 @@ def _draw_coefficients(
             sides = ("l-", "r-") if positive.split("/")[1].startswith("l-") else ("",)
             for side in sides:
                 own = np.clip(value + random.normal(0, _SIDE_SPREAD, count), -1, 1) if side else value
-                swap = lambda name, s=side: name.replace("/l-", f"/{s}") if s else name  # noqa: E731
-                columns[swap(positive)] = np.maximum(own, 0)
+                columns[positive.replace("/l-", f"/{side}")] = np.maximum(own, 0)
                 if negative:
-                    columns[swap(negative)] = np.maximum(-own, 0)
+                    columns[negative.replace("/l-", f"/{side}")] = np.maximum(-own, 0)
     for left in source.target_names("asym"):
         if left.startswith("asym/asym-") and left.endswith("-l"):
             value = random.normal(0, _ASYMMETRY_SPREAD, count)

@@ -68,6 +68,11 @@ def blend_rotations(weights: NDArray[np.float64], jaw_angle: float) -> NDArray[n
     return (1 - jaw) * np.eye(3) + jaw * rotation_x(jaw_angle)
 
 
+def solved(matrices: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(V, 3) x with matrix @ x = vector for each of V."""
+    return np.linalg.solve(matrices, vectors[..., None])[..., 0].astype(np.float64, copy=False)
+
+
 def _jaw_angle(mean: NDArray[np.float64], jaw_open: NDArray[np.float64], topology: HeadTopology) -> float:
     """The rotation of the lower teeth in the unit jawOpen, about `JAW_PIVOT`."""
     teeth = topology.part("lower_teeth")
@@ -148,4 +153,4 @@ def _jaw_corrective(
     """(V, 3) what must be added before skinning so that the rotated jaw gives the unit jawOpen exactly."""
     skinned = mean + weights[:, _JAW, None] * ((mean - pivot) @ (rotation_x(angle) - np.eye(3)).T)
     missing = mean + jaw_open - skinned
-    return np.linalg.solve(blend_rotations(weights, angle), missing[..., None])[..., 0]
+    return solved(blend_rotations(weights, angle), missing)

@@ -53,17 +53,20 @@ class HeadTopology:
 
     def part(self, name: str) -> NDArray[np.bool_]:
         """(V,) the vertices of one part."""
-        return self.parts == PARTS.index(name)
+        members: NDArray[np.bool_] = self.parts == PARTS.index(name)
+        return members
 
     def reflect(self, field: NDArray[np.float64], axis: int = 0) -> NDArray[np.float64]:
         """The mirror image of positions or displacements ``(V, 3, ...)`` (``axis`` is that of the vertices)."""
         turned = np.take(field, self.mirror, axis=axis)
         sign = np.array([-1.0, 1.0, 1.0]).reshape((3,) + (1,) * (field.ndim - axis - 2))
-        return turned * sign
+        image: NDArray[np.float64] = turned * sign
+        return image
 
     def eye_centre(self, points: NDArray[np.float64], part: str) -> NDArray[np.float64]:
         """The centre (..., 3) of "l_eye" or "r_eye" in points (..., V, 3)."""
-        return points[..., self.eye_poles(part), :].mean(axis=-2)
+        centre: NDArray[np.float64] = points[..., self.eye_poles(part), :].mean(axis=-2)
+        return centre
 
     def eye_poles(self, part: str) -> NDArray[np.int64]:
         """(2,) the foremost and hindmost vertex of an eyeball."""
@@ -75,7 +78,8 @@ class HeadTopology:
         side = next((s for s in other if name.endswith(s)), "")
         twin = name.removesuffix(side) + other[side] if side else name
         here, there = self.lift @ source.face_unit(name), self.lift @ source.face_unit(twin)
-        return (here + self.reflect(there)) / 2
+        unit: NDArray[np.float64] = (here + self.reflect(there)) / 2
+        return unit
 
     def smooth(self, values: NDArray[np.float64], rounds: int, amount: float = 0.5) -> NDArray[np.float64]:
         """Values (V, ...) blended ``rounds`` times with the mean of their neighbours."""
@@ -165,7 +169,8 @@ def _coarse_scalp(mesh: SourceMesh, quads: NDArray[np.int64]) -> NDArray[np.bool
     eyes = mesh.vertices[np.unique(mesh.quads[mesh.part("helper-l-eye")])].mean(axis=0)
     high = corners[..., 1].mean(axis=1) > eyes[1] + _SCALP_ABOVE_EYES
     behind = (corners[..., 2].mean(axis=1) < eyes[2] - 0.11) & (corners[..., 1].mean(axis=1) > eyes[1] - 0.01)
-    return (sides.max(axis=1) > _COARSE) & (high | behind)
+    coarse: NDArray[np.bool_] = (sides.max(axis=1) > _COARSE) & (high | behind)
+    return coarse
 
 
 def _mirror(positions: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
