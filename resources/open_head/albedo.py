@@ -198,9 +198,9 @@ class Painter:
         lean = np.radians(np.interp(line, [9, 16, 28, 56], [76, 50, 22, -6]))
         sine, cosine = np.sin(lean), np.cos(lean)
         rise = t.y - middle
-        at = lambda values: np.interp(out, line, values)  # noqa: E731
-        between = at(np.cumsum(sine) * 0.5) - rise * at(cosine)
-        along = at(np.cumsum(cosine) * 0.5) + rise * at(sine)
+        sine_here, cosine_here = np.interp(out, line, sine), np.interp(out, line, cosine)
+        between = np.interp(out, line, np.cumsum(sine) * 0.5) - rise * cosine_here
+        along = np.interp(out, line, np.cumsum(cosine) * 0.5) + rise * sine_here
         hairs = self._noise(0, between * 2.2 + 40 * (t.x > 0), along / 5)
         body = np.clip(1.3 - 1.1 * across**2 + 0.9 * (hairs - 0.5), 0, 1) * _ramp(out, 7.5, 15) * _ramp(out, 57, 46)
         strength = body * (0.45 + 0.7 * _ramp(hairs, 0.25, 0.75))

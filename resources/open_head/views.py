@@ -81,7 +81,8 @@ def draw(
     picture = np.full((size, size, 3), 255 * _BACKGROUND)
     picture[rows, columns] = np.clip(colour * light[:, None], 0, 255)
     blocks = picture.reshape(camera.size, _OVERSAMPLING, camera.size, _OVERSAMPLING, 3)
-    return np.round(blocks.mean(axis=(1, 3))).astype(np.uint8)
+    smoothed: NDArray[np.uint8] = np.round(blocks.mean(axis=(1, 3))).astype(np.uint8)
+    return smoothed
 
 
 def vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
