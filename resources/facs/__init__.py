@@ -1,0 +1,1 @@
+"""Facts about facial action units; see PROVENANCE.md."""
