@@ -136,7 +136,7 @@ class _Blob:
         indices, index_kind = _stored(moved, largest=len(values))
         data, kind = _stored(values[moved])
         if indices.nbytes + data.nbytes >= values.size * 4:
-            return self.add_dense(values, bounds=bounds)
+            return self.add_dense(values, pygltflib.ARRAY_BUFFER, bounds=bounds)
         sparse = pygltflib.Sparse(
             count=len(moved),
             indices=pygltflib.AccessorSparseIndices(
@@ -146,7 +146,8 @@ class _Blob:
         )
         # The specification reads a sparse accessor without buffer view as zeros; VTK reads it as whatever is in memory.
         if self._zeros is None:
-            self._zeros = self.add_bytes(bytes(values.size * 4))
+            self._zeros = self.add_bytes(bytes(values.size * 4), pygltflib.ARRAY_BUFFER)
+            self._document.bufferViews[self._zeros].byteStride = 12  # required where accessors share a view
         return self._add(values, bounds, componentType=kind, bufferView=self._zeros, sparse=sparse)
 
     def _add(self, values: NDArray[np.generic], bounds: bool, **where: object) -> int:

@@ -213,6 +213,18 @@ def test_glb_records_the_licence_and_one_sided_skin(glb: Path, head: HeadModel) 
     assert "skins" not in document
 
 
+def test_glb_says_how_shared_vertex_data_is_laid_out(glb: Path) -> None:
+    """The specification's rules on buffer views (3.6.2.4): a stride where accessors share one, a target on all."""
+    read = Glb(glb)
+    vertex_data = [index for target in read.primitive["targets"] for index in target.values()]
+    vertex_data += read.primitive["attributes"].values()
+    views = [read.json["accessors"][index]["bufferView"] for index in vertex_data]
+    for index in set(views):
+        view = read.json["bufferViews"][index]
+        assert view["target"] == 34962
+        assert views.count(index) == 1 or view["byteStride"] == 12
+
+
 def test_glb_texture_coordinates_count_from_the_top(glb: Path, reconstruction: Reconstruction) -> None:
     read = Glb(glb)
     split = split_at_seams(reconstruction.mesh)
