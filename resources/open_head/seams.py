@@ -48,7 +48,7 @@ class Seam:
 
 
 def find_seam(source: Source, topology: HeadTopology, mean: NDArray[np.float64], middle: tuple[int, int]) -> Seam:
-    """The seam through two source vertices that face each other.
+    """The seam through two source vertices that face each other, the upper one first.
 
     The move spreads over skin up to `_REACH` and minimises the bending |L d|^2 + `_STIFFNESS` |d|^2, L the graph
     Laplacian: Botsch & Sorkine, "On linear variational surface deformation methods" (2008), section 3.
@@ -57,7 +57,7 @@ def find_seam(source: Source, topology: HeadTopology, mean: NDArray[np.float64],
     order = np.argsort(mean[ring, 0])
     first, last = sorted((int(order[0]), int(order[-1])))
     sides = [ring[first : last + 1], np.concatenate([ring[last:], ring[: first + 1]])]
-    upper, lower = sides if mean[sides[0], 1].mean() > mean[sides[1], 1].mean() else sides[::-1]
+    upper, lower = sides if ring[0] in sides[0] else sides[::-1]
     corners = {int(ring[first]), int(ring[last])}
     rows, places = [], []
     for near, far, sign in ((upper, lower, 1.0), (lower, upper, -1.0)):
