@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import signal
 import sys
 import threading
 import traceback
@@ -15,7 +16,7 @@ from fields_app import bootstrap
 
 bootstrap.prepare()
 
-from PySide6.QtCore import QObject, Qt, Signal  # noqa: E402
+from PySide6.QtCore import QObject, Qt, QTimer, Signal  # noqa: E402
 from PySide6.QtGui import QGuiApplication  # noqa: E402
 from PySide6.QtWidgets import QApplication, QFileDialog  # noqa: E402
 
@@ -170,9 +171,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     workbench.show()
     photos = [Path(argument) for argument in application.arguments()[1:]]
     workbench.reconstruction.open_paths(photos)
+    alarm = _quit_on_interrupt(workbench)
     status = application.exec()
+    alarm.stop()
     workbench.stop()
     return status
+
+
+def _quit_on_interrupt(workbench: Workbench) -> QTimer:
+    """Ctrl-C in the terminal closes the window properly. The timer lets Python look at signals while Qt sleeps."""
+    signal.signal(signal.SIGINT, lambda *_: workbench.window.close())
+    timer = QTimer(workbench)
+    timer.timeout.connect(lambda: None)
+    timer.start(300)
+    return timer
 
 
 def _log_to_file() -> None:

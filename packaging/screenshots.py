@@ -71,8 +71,6 @@ def main(folder: Path) -> int:
     window.photo.mesh_box.setChecked(True)
     window.photo.landmarks_box.setChecked(False)
     take("wireframe")
-    window.viewport.set_mode(0)
-    take("shaded")
     window.close()
     workbench.stop()
     return 0
