@@ -38,7 +38,6 @@ _UNLIGHT = 0.85  # how much of the estimated shading is taken out
 _LEAST_SHARE = 1e-3  # of all texels; fewer do not make a tone
 _LEAST_HAIR = 0.12  # sRGB; hair differs at least so much from the skin
 _LEAST_HAIR_SHARE = 0.2  # of the visible scalp; with less the head counts as bald
-_MOUTH_LIGHT = 0.85  # how much of the light reaches teeth and tongue
 _PLAIN = 0.6  # sRGB of heads without albedo, before they take the photo's tone
 
 
@@ -78,8 +77,6 @@ class TextureProjector:
         self._eyes = EyePainter(head, self._chart)
         inner = union_of_regions(head, _INNER)
         self._outer = (~inner).astype(np.float32)
-        inside = union_of_regions(head, ("teeth", "mouth")).astype(np.float32)
-        self._mouth_light = np.log(np.float32(_MOUTH_LIGHT)) * self._coarse.region(inside)[..., None]
         self._scalp = union_of_regions(head, ["scalp"]).astype(np.float32)
         self._hairy = self._coarse.region(_ramp(smooth_over_mesh(self._scalp, faces, 2 * _EDGE_ROUNDS), 0.02, 0.15))
         allowed = union_of_regions(head, ["face"]) if "face" in head.region_names else ~inner
@@ -177,7 +174,7 @@ class TextureProjector:
         ratio = log_ratio(self._small(both), self._small(fill))
         change = self._change(ratio, known, typical(ratio, known, self._least, np.zeros(3, np.float32)))
         share = painted.amount[..., None]
-        below = fill * self._factor(change * (1.0 - share) + painted.change * share + self._mouth_light)
+        below = fill * self._factor(change * (1.0 - share) + painted.change * share)
         return _mixed(both, below, _resized(known, size))
 
     def _hair_tone(self, photo: Floats, fill: Floats, seen: Floats, hair: Floats) -> _HairTone:
