@@ -27,7 +27,7 @@ _TRUSTED_SCORES = (
 )
 # Seen from the front these hardly differ from a longer nose, fuller cheeks or a chin held forward.
 _DOUBTFUL = frozenset({"noseSneerLeft", "noseSneerRight", "cheekPuff", "jawForward"})
-_SCORE_OF_REST = 0.15  # what a face at rest is often given
+_SCORE_OF_REST = 0.05  # what a face at rest is often given
 
 
 @dataclass(frozen=True)

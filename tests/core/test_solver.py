@@ -131,3 +131,35 @@ def test_running_out_of_iterations_is_reported():
     rng = np.random.default_rng(4)
     A, b = rng.normal(size=(1, 8, 5)), rng.normal(size=(1, 8))
     assert not solve(linear_problem(A, b), np.full((1, 5), 9.0), no_prior(1, 5), free(5), max_iterations=1).converged[0]
+
+
+def test_an_unknown_with_equal_bounds_stays_put_and_costs_no_convergence():
+    rng = np.random.default_rng(6)
+    A, b = rng.normal(size=(1, 12, 4)), rng.normal(size=(1, 12))
+    lower, upper = np.array([-9.0, 0.3, -9.0, 0.0]), np.array([9.0, 0.3, 9.0, 0.1])
+    solution = solve(linear_problem(A, b), np.zeros((1, 4)), no_prior(1, 4), Constraints(lower, upper), tolerance=1e-10)
+    expected = lsq_linear(A[0], b[0], (lower - 1e-9, upper + 1e-9), tol=1e-14).x
+    assert solution.converged[0]
+    assert solution.iterations[0] <= 5
+    assert solution.x[0, 1] == 0.3
+    np.testing.assert_allclose(solution.x[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_coupled_bounds_and_inequalities_end_at_the_optimum(seed):
+    """As lips and jaw: x0 <= x1, both start at zero, where bound and inequality hold at once."""
+    rng = np.random.default_rng(seed)
+    A, b = rng.normal(size=(1, 15, 8)), rng.normal(size=(1, 15)) + 0.5
+    row = np.zeros((1, 8))
+    row[0, :2] = 1.0, -1.0
+    constraints = Constraints(np.zeros(8), np.full(8, 0.3), row, np.zeros(1))
+    solution = solve(linear_problem(A, b), np.zeros((1, 8)), no_prior(1, 8), constraints, tolerance=1e-12)
+    expected = minimize(
+        lambda x: ((A[0] @ x - b[0]) ** 2).sum(),
+        np.full(8, 0.1),
+        jac=lambda x: 2 * A[0].T @ (A[0] @ x - b[0]),
+        bounds=[(0.0, 0.3)] * 8,
+        constraints={"type": "ineq", "fun": lambda x: x[1] - x[0]},
+        tol=1e-14,
+    )
+    assert 2 * solution.cost[0] <= expected.fun + 1e-6
