@@ -27,6 +27,7 @@ _ONE_WAY = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")  # directions, not
 _BLUNT = 0.06  # spread of the difference between the sides
 _LOPSIDED = 0.3  # the same of the faces that are not nearly symmetric
 _LOPSIDED_SHARE = 0.1
+_LAUGHING_SHARE = 0.3  # of smiles that show teeth; CK+ has posed ones, which open the jaw less often
 _GAZE_LIMIT = np.array([0.35, 0.55])  # radians down/up, left/right
 
 # Ours: mouth shapes of speech, after the usual fifteen visemes.
@@ -153,6 +154,8 @@ class ExpressionGenerator:
             chances = self._table.probabilities.get(emotion, {})
             chosen = [unit for unit, chance in chances.items() if rng.random() < chance]
             chosen = chosen or [max(chances, key=lambda unit: chances[unit])] if chances else chosen
+        if emotion == Emotion.HAPPY and 25 in chosen and rng.random() < _LAUGHING_SHARE:
+            chosen.append(26)
         if {25, 26, 27} & set(chosen):  # lips that part cannot be pressed
             chosen = [unit for unit in chosen if unit not in (23, 24)]
         return chosen

@@ -20,6 +20,8 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 FINER = 2  # each pixel of the picture is the mean of so many squared
+_DIRECTIONS = 40  # of the sky
+_SKY_VIEW = 192  # pixels
 _WET = 90.0  # sharpness of highlights on eyes
 
 
@@ -96,6 +98,39 @@ def paint(surfaces: Sequence[PaintedSurface], light: Illumination, size: int) ->
     return np.ascontiguousarray(small[..., :3]), np.ascontiguousarray(small[..., 3])
 
 
+def open_sky(vertices: Floats, faces: Ints) -> Floats:
+    """How much of the sky above it each vertex sees: eye sockets, nostrils and the throat are darker than cheeks.
+
+    Ambient occlusion (Zhukov et al. 1998), weighted by the cosine, over directions spread evenly over the sphere.
+
+    Args:
+        vertices: (V, 3) metres, model frame.
+
+    Returns:
+        (V,) in [0, 1].
+    """
+    framed = vertices - vertices.mean(axis=0)
+    framed = framed / np.abs(framed).max() * 0.55
+    outwards = normals((framed * [1.0, -1.0, -1.0]).astype(np.float32), faces)
+    seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
+    rasterizer = CpuRasterizer(threads=1)
+    for number in range(_DIRECTIONS):  # Fibonacci's sphere
+        height = 1.0 - (2.0 * number + 1.0) / _DIRECTIONS
+        azimuth = number * np.pi * (3.0 - np.sqrt(5.0))
+        radius = np.sqrt(1.0 - height * height)
+        towards = np.array([radius * np.cos(azimuth), height, radius * np.sin(azimuth)])
+        across = np.cross(towards, [0.3, 0.2, 0.9])
+        across /= np.linalg.norm(across)
+        turned = (framed @ np.column_stack([across, np.cross(towards, across), -towards])).astype(np.float32)
+        pixels = rasterizer(torch.from_numpy(turned)[None], torch.from_numpy(faces), _SKY_VIEW, _SKY_VIEW)[0].numpy()
+        nearest = np.where(pixels >= 0, turned[faces[pixels], 2].mean(axis=-1), np.inf)
+        column, row = ((turned[:, :2] + 1.0) * _SKY_VIEW / 2.0).astype(int).T
+        weight = np.clip(outwards @ towards, 0.0, None)
+        seen += weight * (turned[:, 2] < nearest[row, column] + 0.02)
+        total += weight
+    return (seen / np.maximum(total, 1e-6)).astype(np.float32)
+
+
 def normals(points: Floats, faces: Ints) -> Floats:
     """(V, 3) unit normals outwards in the model frame of (V, 3) points in the image frame."""
     return _normals(points, faces)
@@ -161,7 +196,11 @@ def _shade(  # type: ignore[no-untyped-def]
             light = alpha * openness[a] + beta * openness[b] + gamma * openness[c]
             wet = alpha * wetness[a] + beta * wetness[b] + gamma * wetness[c]
             towards = max(nx * halfway[0] + ny * halfway[1] + nz * halfway[2], np.float32(0.0))
-            highlight = (one - wet) * towards**sharpness + two * wet * towards ** np.float32(_WET)
+            highlight = np.float32(0.0)
+            if wet < one:
+                highlight += (one - wet) * towards**sharpness
+            if wet > 0:
+                highlight += two * wet * towards ** np.float32(_WET)
             highlight *= light
             for channel in range(3):
                 colour = (one - v) * (

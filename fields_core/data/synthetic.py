@@ -14,7 +14,7 @@ from torch import Tensor
 from fields_core.camera import project
 from fields_core.data.expressions import Expression, ExpressionGenerator
 from fields_core.data.hair import Hairdresser, draw_hairstyle
-from fields_core.data.head_painter import Floats, PaintedSurface, normals, paint
+from fields_core.data.head_painter import Floats, PaintedSurface, normals, open_sky, paint
 from fields_core.data.sample import STORED_SCALE, STORED_SIZE, Sample
 from fields_core.data.scenery import (
     draw_background,
@@ -25,6 +25,7 @@ from fields_core.data.scenery import (
     lay,
     photograph,
 )
+from fields_core.data.skin import SkinPainter
 from fields_core.datatypes import FaceCode
 from fields_core.encoder.intensity import ExpressionIntensity
 from fields_core.head.model import HeadModel
@@ -34,7 +35,8 @@ SOURCE = "synthetic"
 _SHAPE_SIGMA = (0.7, 1.0)
 _SHAPE_LIMIT = 3.0
 _DARKEST, _BRIGHTEST = 0.16, 0.9  # skin, sRGB; the albedo model is linear and leaves the range of real skin
-_OPENNESS = {"mouth": 0.35, "teeth": 0.7, "eyeballs": 0.85}
+_SHADE = 0.5  # how much darker a vertex is that sees no sky
+_OPENNESS = {"mouth": 0.35, "teeth": 0.75, "eyeballs": 0.75}
 
 
 class SyntheticFaces:
@@ -59,11 +61,12 @@ class SyntheticFaces:
         self._seed, self._photos = seed, photos
         self._expressions = ExpressionGenerator(head)
         self._hairdresser = Hairdresser(head)
+        self._skin = SkinPainter(head)
         self.intensity_scale = self._expressions.intensity_scale
         self._intensity = ExpressionIntensity(head, self.intensity_scale)
         self._faces = head.faces.numpy()
         self._uv, self._uv_faces = head.uv.numpy(), head.uv_faces.numpy()
-        self._openness = np.ones(head.n_vertices, np.float32)
+        self._openness = 1.0 - _SHADE * (1.0 - open_sky(head.template.numpy(), self._faces))
         for region, share in _OPENNESS.items():
             self._openness[head.region(region).numpy()] = share
         self._wetness = head.region("eyeballs").numpy().astype(np.float32)
@@ -92,8 +95,10 @@ class SyntheticFaces:
         points = project(vertices, code.camera)
         landmarks = project(self.head.landmarks(vertices), code.camera)[0, :, :2].numpy()
         rotation = rodrigues(code.head_pose)[0].double().numpy()
+        painted = _usual(texels, self._hairdresser.crown_uv)
+        texels = self._skin.bearded(rng, self._skin.lined(rng, texels, expression.units), painted)
         surfaces = [self._surface(points, texels)]
-        style = draw_hairstyle(rng, _usual(texels, self._hairdresser.crown_uv))
+        style = draw_hairstyle(rng, painted)
         if style is not None:
             skin_normals = normals(surfaces[0].points, self._faces)
             hair = self._hairdresser.grow(rng, style, vertices[0].numpy(), skin_normals, rotation)

@@ -67,6 +67,7 @@ def write_synthetic(
         ExportError: a shard cannot be written.
         PhotoError: a background cannot be read.
     """
+    token.raise_if_cancelled()
     described = _describe(folder, seed, head_file, backgrounds)
     numbers = range((count + SHARD_ENTRIES - 1) // SHARD_ENTRIES)
     sizes = {number: min(SHARD_ENTRIES, count - number * SHARD_ENTRIES) for number in numbers}
