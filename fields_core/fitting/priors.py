@@ -36,6 +36,10 @@ class FitPriors:
 
     The neighbouring landmarks' errors are far from independent, so ``landmark_sigma`` is several times the error of
     one landmark: it sets how many standard deviations of identity a given misfit is worth.
+
+    The strengths were chosen on studio photos (Face Research Lab London Set, every other person of 001 to 079, neutral
+    and smiling) so that neutral faces get hardly any expression and identities about half a standard deviation a
+    coefficient; which units are doubtful was decided on in-the-wild photos.
     """
 
     n_shape: int = 60

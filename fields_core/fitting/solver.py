@@ -20,12 +20,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+
+from fields_core.fitting.active_set import constrained_step, model_gain
 
 Array = NDArray[np.float64]
 
-_MAX_ACTIVE_SET_PASSES = 60
-_NEGLIGIBLE = 1e-6  # share of a step's gain for which no bound is let go
 _DAMPING_START, _DAMPING_FLOOR, _DAMPING_CEILING = 1e-3, 1e-9, 1e9
 
 
@@ -235,7 +234,7 @@ def _accept_or_damp(
 
 def _promised(state: _State, step: Array) -> float:
     """The decrease that the quadratic model promises for a step."""
-    return _gain(state.normal, state.gradient, step)
+    return model_gain(state.normal, state.gradient, step)
 
 
 def _cost(residuals: Array, x: Array, prior: Prior, item: int, loss: Loss | None) -> float:
@@ -262,94 +261,12 @@ def _normal_equations(
 
 
 def _step(state: _State, constraints: Constraints) -> Array:
-    """The damped Gauss-Newton step that stays inside the constraints, (N,).
-
-    A primal active-set method (Nocedal and Wright 2006, algorithm 16.3): hold unknowns at bounds and inequalities at
-    their limits, minimise over the rest, let go what pulls inward. Where clipping the minimiser already improves the
-    model, all bounds that it crosses are taken at once instead of one by one. The model only ever improves.
-    """
-    gradient, low, high = state.gradient, constraints.lower - state.x, constraints.upper - state.x
-    damped = state.normal.copy()
+    """The damped Gauss-Newton step that stays inside the constraints, (N,)."""
     diagonal = np.diagonal(state.normal)
     curvature = diagonal + state.damping * np.maximum(diagonal, 1e-12 * max(diagonal.max(), 1e-300))
+    damped = state.normal.copy()
     damped[np.diag_indices_from(damped)] = np.maximum(curvature, 1e-300)
-    rows = constraints.rows.reshape(-1, len(gradient))
+    rows = constraints.rows.reshape(-1, len(state.x))
     room = np.maximum(constraints.limits - rows @ state.x, 0.0)
-
-    step, gained = np.zeros_like(gradient), 0.0
-    held = ((low >= 0) & (gradient > 0)) | ((high <= 0) & (gradient < 0))
-    tight = np.zeros(len(rows), dtype=bool)
-    for _ in range(_MAX_ACTIVE_SET_PASSES):
-        goal, multipliers = _minimise(damped, gradient, rows, room, held, tight, step)
-        inside = np.clip(goal, low, high)
-        fits = not np.any(rows @ inside > room + 1e-12)
-        gain = _gain(damped, gradient, inside)
-        if fits and gain >= gained:
-            crossed = inside != goal
-            step, gained = inside, gain
-            held |= crossed
-            if crossed.any():
-                continue
-            slope = gradient + damped @ step + multipliers @ rows
-            inward = ((step <= low) & (slope < 0) & (step < high)) | ((step >= high) & (slope > 0) & (step > low))
-            release = held & inward & (slope**2 > _NEGLIGIBLE * gained * np.diagonal(damped))
-            if not release.any() and not np.any(multipliers < 0):
-                break
-            held &= ~release
-            tight &= multipliers >= 0
-            continue
-        step, blocked, stopped = _walk(step, goal, low, high, rows, room)
-        gained = _gain(damped, gradient, step)
-        held |= blocked
-        tight |= stopped
-    return step
-
-
-def _gain(matrix: Array, gradient: Array, step: Array) -> float:
-    """How much a step lowers the quadratic model."""
-    return float(-(gradient @ step) - 0.5 * step @ matrix @ step)
-
-
-def _walk(
-    step: Array, goal: Array, low: Array, high: Array, rows: Array, room: Array
-) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
-    """From one feasible step towards another until the first constraint: the step there, and what stopped it."""
-    direction = goal - step
-    with np.errstate(divide="ignore", invalid="ignore"):
-        to_bound = np.where(direction < 0, (low - step) / direction, (high - step) / direction)
-        to_limit = (room - rows @ step) / (rows @ direction)
-    to_bound = np.where(direction == 0, np.inf, np.maximum(to_bound, 0.0))
-    to_limit = np.where(rows @ direction > 1e-15, np.maximum(to_limit, 0.0), np.inf)
-    share = min(1.0, to_bound.min(initial=np.inf), to_limit.min(initial=np.inf))
-    return np.clip(step + share * direction, low, high), to_bound <= share, to_limit <= share
-
-
-def _minimise(
-    damped: Array,
-    gradient: Array,
-    rows: Array,
-    room: Array,
-    held: NDArray[np.bool_],
-    tight: NDArray[np.bool_],
-    step: Array,
-) -> tuple[Array, Array]:
-    """The best step with some unknowns held as in ``step`` and some rows at their limits, and the rows' multipliers."""
-    goal, multipliers = step.copy(), np.zeros(len(rows))
-    free = np.flatnonzero(~held)
-    if not free.size:
-        return goal, multipliers
-    right = -gradient[free] - damped[np.ix_(free, np.flatnonzero(held))] @ step[held]
-    factor, failed = lapack.dpotrf(damped[np.ix_(free, free)], lower=1, clean=0)
-    if failed:  # only at precision 0 with a singular Jacobian: go downhill
-        goal[free] = right / np.diagonal(damped)[free]
-        return goal, multipliers
-    best = lapack.dpotrs(factor, right, lower=1)[0]
-    active = np.flatnonzero(tight & (rows[:, free] != 0).any(axis=1))
-    if active.size:
-        C = rows[np.ix_(active, free)]
-        missing = C @ best - (room[active] - rows[active][:, held] @ step[held])
-        spread = lapack.dpotrs(factor, C.T, lower=1)[0]
-        multipliers[active] = np.linalg.solve(C @ spread, missing)
-        best = best - spread @ multipliers[active]
-    goal[free] = best
-    return goal, multipliers
+    low, high = constraints.lower - state.x, constraints.upper - state.x
+    return constrained_step(damped, state.gradient, low, high, rows, room)
