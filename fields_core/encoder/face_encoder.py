@@ -6,6 +6,7 @@ feature map, average pool, one linear layer a branch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,11 +35,15 @@ class EncoderConfig:
     expression_high: tuple[float, ...] | None = None
     gaze: bool = False
     """Whether eye rotations are predicted (SMIRK does not)."""
-    layout: Literal["three-branch", "shared"] = "three-branch"
+    layout: Literal["three-branch", "split", "shared", "deca", "emoca"] = "three-branch"
+    """"split": one backbone for pose and shape (`pose_backbone`), one for the expression; "shared": one for all.
+    "deca" and "emoca" are those of `fields_core.encoder.resnet_encoder`."""
     pose_backbone: str = POSE_BACKBONE
     shape_backbone: str = WIDE_BACKBONE
     expression_backbone: str = WIDE_BACKBONE
-    """Of the shared layout, the only one that is built."""
+    """Of the shared layout, the only one that is built; the split layout has no shape backbone."""
+    expression_outputs: int = 0
+    """Of EMOCA's expression network: n_expression, 3 more with the jaw, 6 more with head pose and jaw; else 0."""
 
     def __post_init__(self) -> None:
         """Raises:
@@ -49,8 +54,10 @@ class EncoderConfig:
             raise ValueError(f"coefficients {sizes}, not between 1 and {MOST_COEFFICIENTS}")
         if any(bounds and len(bounds) != self.n_expression for bounds in (self.expression_low, self.expression_high)):
             raise ValueError(f"expression bounds are not {self.n_expression} numbers")
-        if self.layout not in ("three-branch", "shared"):
-            raise ValueError(f"layout {self.layout!r} is neither three-branch nor shared")
+        if self.layout not in ("three-branch", "split", "shared", "deca", "emoca"):
+            raise ValueError(f"layout {self.layout!r} is neither three-branch, split, shared, deca nor emoca")
+        if self.layout == "emoca" and self.expression_outputs - self.n_expression not in (0, 3, 6):
+            raise ValueError(f"an expression network with {self.expression_outputs} outputs")
         for name in (self.pose_backbone, self.shape_backbone, self.expression_backbone):
             if not timm.is_model(name):
                 raise ValueError(f"timm knows no backbone {name!r}")
@@ -81,13 +88,15 @@ class FaceEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.expression_backbone = Backbone(config.expression_backbone)
+        self.pose_backbone: nn.Module = nn.Identity()
+        self.shape_backbone: nn.Module = nn.Identity()
+        widths = [self.expression_backbone.width] * 3
+        if config.layout != "shared":
+            self.pose_backbone = backbone = Backbone(config.pose_backbone)
+            widths[:2] = [backbone.width] * 2
         if config.layout == "three-branch":
-            self.pose_backbone: nn.Module = Backbone(config.pose_backbone)
-            self.shape_backbone: nn.Module = Backbone(config.shape_backbone)
-            widths = (self.pose_backbone.width, self.shape_backbone.width, self.expression_backbone.width)
-        else:
-            self.pose_backbone, self.shape_backbone = nn.Identity(), nn.Identity()
-            widths = (self.expression_backbone.width,) * 3
+            self.shape_backbone = backbone = Backbone(config.shape_backbone)
+            widths[1] = backbone.width
         self.pose_layer = nn.Linear(widths[0], 6)
         self.shape_layer = nn.Linear(widths[1], config.n_shape)
         self.expression_layer = nn.Linear(widths[2], config.n_expression + 2 + 3)
@@ -122,27 +131,42 @@ class FaceEncoder(nn.Module):
         Returns:
             a code without neck pose, lighting and albedo (zeros; ``albedo`` (B, 0)).
         """
+        return self.decode(self.regress(images))
+
+    def regress(self, images: Tensor) -> tuple[Tensor, ...]:
+        """What the networks say before anything is bounded, in the order that `decode` takes: pose and camera, shape,
+        expression with eyelids and jaw, and gaze if configured; each (B, N)."""
         features = self.expression_backbone(images)
-        shared = self.config.layout == "shared"
-        pose = self.pose_layer(features if shared else self.pose_backbone(images))
-        shape = self.shape_layer(features if shared else self.shape_backbone(images))
-        expression, eyelids, jaw = self.expression_layer(features).split((self.config.n_expression, 2, 3), dim=1)
+        pose_features = features if self.config.layout == "shared" else self.pose_backbone(images)
+        shape_features = self.shape_backbone(images) if self.config.layout == "three-branch" else pose_features
+        outputs = (
+            self.pose_layer(pose_features),
+            self.shape_layer(shape_features),
+            self.expression_layer(features),
+        )
+        return (*outputs, self.gaze_layer(features)) if self.config.gaze else outputs
+
+    def decode(self, outputs: Sequence[Tensor]) -> FaceCode:
+        """The code that the outputs of `regress` mean."""
+        pose, shape, expressive, *gaze = outputs
+        zeros, batch = pose.new_zeros, len(pose)
+        expression, eyelids, jaw = expressive.split((self.config.n_expression, 2, 3), dim=1)
         jaw = torch.cat(
             [bounded(jaw[:, :1], 0.0, float("inf")), bounded(jaw[:, 1:], -JAW_SIDEWAYS, JAW_SIDEWAYS)], dim=1
         )
-        eyes = images.new_zeros(len(images), 6)
-        if self.config.gaze:
+        eyes = zeros(batch, 6)
+        if gaze:
             # Columns: left pitch, yaw, right pitch, yaw. An eyeball does not roll.
-            eyes = eyes.index_copy(1, torch.tensor([0, 1, 3, 4], device=images.device), self.gaze_layer(features))
+            eyes = eyes.index_copy(1, torch.tensor([0, 1, 3, 4], device=pose.device), gaze[0])
         return FaceCode(
             shape=shape,
             expression=bounded(expression, self.low, self.high),
             head_pose=pose[:, :3],
-            neck_pose=images.new_zeros(len(images), 3),
+            neck_pose=zeros(batch, 3),
             jaw_pose=jaw,
             eye_pose=eyes,
             eyelids=bounded(eyelids, 0.0, 1.0),
             camera=pose[:, 3:],
-            lighting=images.new_zeros(len(images), 9, 3),
-            albedo=images.new_zeros(len(images), 0),
+            lighting=zeros(batch, 9, 3),
+            albedo=zeros(batch, 0),
         )

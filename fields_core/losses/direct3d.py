@@ -10,6 +10,8 @@ from fields_core.losses.masking import masked_mean
 JAW_WEIGHT = 10.0
 EYELID_WEIGHT = 10.0
 VERTEX_WEIGHT = 0.1  # per millimetre
+POSE_WEIGHT = 10.0
+SHAPE_WEIGHT = 0.1
 
 
 def direct_3d_loss(
@@ -47,3 +49,17 @@ def base_model_loss(predicted: FaceCode, base: FaceCode, weights: Tensor) -> Ten
     expression = masked_mean((predicted.expression - base.expression).square(), weights)
     jaw = masked_mean((predicted.jaw_pose - base.jaw_pose).square(), weights)
     return expression + jaw
+
+
+def pose_shape_loss(predicted: FaceCode, truth: FaceCode, weights: Tensor) -> Tensor:
+    """10 MSE(head pose) + 0.1 MSE(shape), where 3D truth is present (our own design; pretraining only).
+
+    Most of a shape cannot be seen in one picture: its error has the smaller weight.
+
+    Args:
+        predicted, truth: codes of the batch, neck pose zero.
+        weights: (B,) confidence of the 3D truth, 0 where there is none.
+    """
+    pose = masked_mean((predicted.head_pose - truth.head_pose).square(), weights)
+    shape = masked_mean((predicted.shape - truth.shape).square(), weights)
+    return POSE_WEIGHT * pose + SHAPE_WEIGHT * shape

@@ -89,3 +89,9 @@ def test_a_damaged_sample_names_itself(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ShardError, match="broken"):
         ShardSet([path])[0]
+
+
+def test_labels_are_read_without_the_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "wild-000000.tar"
+    write_shard(path, [sample("a"), Sample("b", "wild", np.zeros((8, 8, 3), np.uint8))])
+    assert ShardSet([path]).labels() == [1, -1]

@@ -1,0 +1,1 @@
+"""Training of the encoder: pretraining, then FIELDS' two steps."""

@@ -1,0 +1,135 @@
+"""One stage as a LightningModule: what trains, what is frozen, how fast."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from fields_core.data.sample import SampleBatch
+from fields_core.datatypes import FaceCode
+from fields_core.encoder.emotion_head import EmotionHead
+from fields_core.encoder.face_encoder import FaceEncoder
+from fields_core.errors import FieldsError
+from fields_core.training.config import StageConfig
+from fields_core.training.objective import LossTerms, Objective, Prediction
+
+
+class DivergedError(FieldsError):
+    """A loss that is no number any more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """What a stage works with."""
+
+    encoder: FaceEncoder
+    emotion: EmotionHead
+    base: FaceEncoder | None = None
+    """The encoder as it was before step A; None: no pull towards it."""
+
+
+class EncoderTraining(pl.LightningModule):
+    """Trains what of its networks requires gradients; the rest stays bit-identical, batch statistics included.
+
+    Attributes:
+        terms: the loss terms of the latest batch.
+    """
+
+    terms: LossTerms
+
+    def __init__(self, networks: Networks, objective: Objective, stage: StageConfig) -> None:
+        super().__init__()
+        self.encoder = networks.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.emotion = networks.emotion
+        self.base: nn.Module | None = networks.base
+        self.objective = objective
+        self._stage = stage
+        super().train()  # all of it: Lightning frowns on parts in evaluation mode before it starts
+
+    def on_train_start(self) -> None:
+        self.train()
+
+    def trained_modules(self) -> dict[str, nn.Module]:
+        """What the stage leaves behind, by name."""
+        return {"encoder": self.encoder, "emotion": self.emotion}
+
+    def predict(self, images: Tensor) -> Prediction:
+        """Codes (float32, whatever the networks compute in) and emotions of a batch of images."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        code: FaceCode = self.encoder(images).to(torch.float32)
+        base = None
+        if self.base is not None:
+            with torch.no_grad():
+                base = self.base(images).to(torch.float32)
+        with torch.autocast(self.device.type, enabled=False):
+            return Prediction(code, self.emotion(code), base)
+
+    def losses(self, batch: SampleBatch) -> LossTerms:
+        """The terms of a batch."""
+        prediction = self.predict(batch.images)
+        with torch.autocast(self.device.type, enabled=False):
+            terms: LossTerms = self.objective(prediction, batch)
+        return terms
+
+    def training_step(self, batch: SampleBatch, batch_idx: int) -> Tensor:
+        del batch_idx
+        self.terms = self.losses(batch)
+        total = self.terms.total
+        if not torch.isfinite(total):
+            raise DivergedError(
+                f"Training diverged at step {self.global_step}",
+                expected="finite losses",
+                found=", ".join(f"{name} {value:.3g}" for name, value in self.terms.numbers().items()),
+                remedy="Lower the learning rate.",
+            )
+        return total
+
+    def transfer_batch_to_device(self, batch: SampleBatch, device: torch.device, dataloader_idx: int) -> SampleBatch:
+        del dataloader_idx
+        return batch.to(device)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; the rate rises linearly, then falls as half a cosine."""
+        branch = {id(parameter) for parameter in expression_parameters(self.encoder)}
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        rate, factor = self._stage.learning_rate, self._stage.expression_rate
+        groups = [
+            {"params": [p for p in trained if id(p) not in branch], "lr": rate},
+            {"params": [p for p in trained if id(p) in branch], "lr": rate * factor},
+        ]
+        optimizer = torch.optim.AdamW(
+            [group for group in groups if group["params"]], lr=rate, weight_decay=self._stage.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(self._stage))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def train(self, mode: bool = True) -> EncoderTraining:
+        """Frozen parts stay in evaluation mode, so that their batch statistics do not move."""
+        super().train(mode)
+        for part in [*self.encoder.children(), self.emotion, self.base]:
+            if part is not None and not any(parameter.requires_grad for parameter in part.parameters()):
+                part.eval()
+        return self
+
+
+def expression_parameters(encoder: FaceEncoder) -> list[nn.Parameter]:
+    """Parameters of the expression branch."""
+    parts = (encoder.expression_backbone, encoder.expression_layer, encoder.gaze_layer)
+    return [parameter for part in parts for parameter in part.parameters()]
+
+
+def _warm_cosine(stage: StageConfig) -> Callable[[int], float]:
+    warmup = min(stage.warmup, stage.steps)
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 + 0.5 * math.cos(math.pi * (step - warmup) / max(1, stage.steps - warmup))
+
+    return factor

@@ -1,0 +1,245 @@
+"""From a folder of shards to the batches of a run and its validation samples."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fields_core.data.mixture import Ingredient, Mixture, SampleSet
+from fields_core.data.sample import Sample, SampleBatch, collate
+from fields_core.data.shards import ShardSet, shard_paths
+from fields_core.data.view import EvaluationView, TrainingView
+from fields_core.datatypes import FaceCode
+from fields_core.encoder.emotion_head import Emotion
+from fields_core.encoder.intensity import intensity_scale
+from fields_core.errors import SettingsError
+from fields_core.head.model import HeadModel
+from fields_core.training.config import DataConfig, TrainConfig
+
+_SHARD = re.compile(r"(.+)-\d{6}\.tar")
+_CODES_MEASURED = 2000  # enough for a 95th percentile
+
+
+class Chosen:
+    """Some samples of a set, by their numbers."""
+
+    def __init__(self, samples: SampleSet, numbers: Sequence[int]) -> None:
+        self._samples, self._numbers = samples, np.asarray(numbers, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, number: int) -> Sample:
+        return self._samples[int(self._numbers[number])]
+
+
+class Joined:
+    """Several sets as one."""
+
+    def __init__(self, sets: Sequence[SampleSet]) -> None:
+        self._sets = [samples for samples in sets if len(samples)]
+        self._ends = np.cumsum([len(samples) for samples in self._sets])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if self._sets else 0
+
+    def __getitem__(self, number: int) -> Sample:
+        which = int(np.searchsorted(self._ends, number, side="right"))
+        return self._sets[which][number - (int(self._ends[which - 1]) if which else 0)]
+
+
+@dataclass(frozen=True, eq=False)
+class Kinds:
+    """Samples by what they can teach."""
+
+    with_3d: Joined
+    labelled: Joined
+    plain: Joined
+    """All photos, labelled or not."""
+
+    def __len__(self) -> int:
+        return len(self.with_3d) + len(self.plain)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a run reads."""
+
+    names: tuple[str, ...]
+    """Of the data sets."""
+    training: Kinds
+    validation: Kinds
+    class_counts: tuple[int, ...]
+    """Labelled training samples of each emotion."""
+    declared_scale: float | None
+    """d95 in metres that the 3D set says its intensities are relative to."""
+
+
+def read_folder(folder: Path, config: DataConfig) -> TrainingData:
+    """Sort the shards of a folder. A data set's samples all have 3D truth or none has.
+
+    Raises:
+        SettingsError: no shards, or a data set that is asked for and not there.
+        ShardError: a shard cannot be read.
+    """
+    present = sorted({match[1] for path in folder.glob("*.tar") if (match := _SHARD.fullmatch(path.name))})
+    missing = [name for name in config.sources if name not in present]
+    if not present or missing:
+        raise SettingsError(
+            f"{folder} lacks data to train on",
+            expected="shards named " + ", ".join(f"{name}-000000.tar" for name in missing or ["NAME"]),
+            found=", ".join(present) or "no shards",
+            remedy="Make them with fields prepare.",
+        )
+    parts: dict[tuple[str, bool], list[SampleSet]] = {}
+    counts: Counter[int] = Counter()
+    for name in config.sources or present:
+        shards = ShardSet(shard_paths(folder, name))
+        with_3d = len(shards) > 0 and shards[0].code is not None
+        labels = shards.labels()
+        for held_out in (False, True):
+            numbers = [n for n in range(len(shards)) if (n % config.holdout_every == 0) == held_out]
+            known = [n for n in numbers if labels[n] >= 0]
+            parts.setdefault(("3d" if with_3d else "plain", held_out), []).append(Chosen(shards, numbers))
+            if not with_3d:
+                parts.setdefault(("labelled", held_out), []).append(Chosen(shards, known))
+            if not held_out:
+                counts.update(labels[n] for n in known)
+    training, validation = (
+        Kinds(*(Joined(parts.get((kind, held_out), [])) for kind in ("3d", "labelled", "plain")))
+        for held_out in (False, True)
+    )
+    return TrainingData(
+        tuple(config.sources or present),
+        training,
+        validation,
+        tuple(counts[emotion] for emotion in Emotion),
+        _declared_scale(folder) if len(training.with_3d) else None,
+    )
+
+
+def mixture(data: TrainingData, config: TrainConfig) -> Mixture:
+    """The batches of a run; kinds without samples or without a share drop out."""
+    kinds = (
+        (data.training.with_3d, config.data.fraction_3d),
+        (data.training.labelled, config.data.fraction_labelled),
+        (data.training.plain, config.data.fraction_plain),
+    )
+    ingredients = [Ingredient(samples, fraction) for samples, fraction in kinds if len(samples) and fraction > 0]
+    return Mixture(ingredients, config.batch_size, config.seed)
+
+
+def class_weights(counts: Sequence[int], balance: float) -> Tensor:
+    """(8,) weight of each emotion, (1 / frequency) ^ balance, 1 on average over the samples; 0 for absent ones."""
+    present = torch.tensor(counts, dtype=torch.float32)
+    weights = torch.where(present > 0, present.clamp(min=1.0) ** -balance, 0.0)
+    total = (weights * present).sum()
+    return weights * present.sum() / total if total > 0 else torch.ones(len(present))
+
+
+def measured_scale(data: TrainingData, head: HeadModel) -> float:
+    """d95 of the 3D training samples in metres, as they declare it or else measured.
+
+    Raises:
+        SettingsError: there are no 3D samples.
+    """
+    if data.declared_scale is not None:
+        return data.declared_scale
+    samples = data.training.with_3d
+    if not len(samples):
+        raise SettingsError(
+            "Nothing tells how strong a strong expression is",
+            expected="samples with 3D truth",
+            remedy="Add synthetic data, or set intensity_scale (metres).",
+        )
+    step = max(1, len(samples) // _CODES_MEASURED)
+    codes = [samples[number].code for number in range(0, len(samples), step)]
+    return intensity_scale(head, FaceCode.concatenate([code for code in codes if code is not None]))
+
+
+def _declared_scale(folder: Path) -> float | None:
+    notes = folder / "synthetic.json"
+    if not notes.exists():
+        return None
+    try:
+        scale = float(json.loads(notes.read_text("utf-8"))["intensity_scale"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{notes} does not say what the synthetic data is", found=str(error)) from error
+    return scale
+
+
+class _Batches(Dataset[SampleBatch]):
+    """Batch n, whoever asks."""
+
+    def __init__(self, mixed: Mixture, neutral: FaceCode) -> None:
+        self._mixed, self._neutral = mixed, neutral
+
+    def __getitem__(self, step: int) -> SampleBatch:
+        view = TrainingView(self._mixed.rng(step))
+        return collate([view(sample) for sample in self._mixed.batch(step)], self._neutral)
+
+
+class BatchStream:
+    """The batches of some steps, in order; each is the same whoever makes it and whenever."""
+
+    def __init__(self, mixed: Mixture, neutral: FaceCode, steps: Callable[[], range], workers: int) -> None:
+        """
+        Args:
+            mixed: whose batches.
+            neutral: (1) stands in for absent 3D truth.
+            steps: numbers of the batches, asked for when the first batch is.
+            workers: processes that make them; 0 makes them when asked for.
+        """
+        self._batches, self._steps, self._workers = _Batches(mixed, neutral), steps, workers
+
+    def __iter__(self) -> Iterator[SampleBatch]:
+        yield from DataLoader(
+            self._batches,
+            batch_size=None,
+            sampler=self._steps(),
+            num_workers=self._workers,
+            # The threads of the face detector and of numba do not survive a fork.
+            multiprocessing_context="spawn" if self._workers else None,
+            prefetch_factor=4 if self._workers else None,
+            worker_init_fn=_use_one_thread if self._workers else None,
+        )
+
+
+def _use_one_thread(worker: int) -> None:
+    del worker
+    torch.set_num_threads(1)
+
+
+class ValidationSet:
+    """The held-out samples of some kinds, in batches, as the encoder sees faces in the app."""
+
+    def __init__(self, kinds: Kinds, limit: int, batch_size: int, neutral: FaceCode) -> None:
+        self._samples = [
+            samples[number]
+            for samples in (kinds.with_3d, kinds.labelled, kinds.plain)
+            for number in _spread(len(samples), limit)
+        ]
+        self._batch_size, self._neutral = batch_size, neutral
+
+    def __len__(self) -> int:
+        return -(-len(self._samples) // self._batch_size)
+
+    def __iter__(self) -> Iterator[SampleBatch]:
+        view = EvaluationView()
+        for start in range(0, len(self._samples), self._batch_size):
+            chosen = self._samples[start : start + self._batch_size]
+            yield collate([view(sample) for sample in chosen], self._neutral)
+
+
+def _spread(size: int, limit: int) -> list[int]:
+    """At most ``limit`` of ``size`` numbers, evenly spread."""
+    return sorted(set(np.linspace(0, size - 1, min(size, limit)).round().astype(int).tolist()))
