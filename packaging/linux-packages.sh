@@ -13,6 +13,7 @@ libEGL.so.1 libegl1
 libGLESv2.so.2 libgles2
 libEGL_mesa.so.0 libegl-mesa0
 libXrender.so.1 libxrender1
+libXcursor.so.1 libxcursor1
 libxkbcommon.so.0 libxkbcommon0
 libxkbcommon-x11.so.0 libxkbcommon-x11-0
 libfontconfig.so.1 libfontconfig1
