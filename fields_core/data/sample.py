@@ -36,7 +36,7 @@ class Sample:
     valence_arousal: tuple[float, float] | None = None
     """In [-1, 1]."""
     intensity: float = math.nan
-    """I* in [0, 1], relative to the subject's neutral face."""
+    """I* relative to the subject's neutral face: 0 neutral, 1 strong; 3D truth may exceed 1."""
     confidence: float = 0.0
     """Of the intensity: 1 from 3D, .7 from action units, .3 from image labels."""
     code: FaceCode | None = field(default=None, repr=False)
