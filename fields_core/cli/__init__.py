@@ -1,4 +1,4 @@
-"""The command line: ``fields reconstruct | export | prepare | evaluate | models``.
+"""The command line: ``fields reconstruct | export | prepare | train | evaluate | models``.
 
 Each command is a module with ``add_parser(commands)`` and ``run(arguments, terminal) -> exit status``. All parsers are
 built on every call, so whatever is heavy is imported inside ``run``.
@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from importlib import metadata
 
-from fields_core.cli import evaluate, export, models, prepare, reconstruct
+from fields_core.cli import evaluate, export, models, prepare, reconstruct, train
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import FieldsError
 
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (reconstruct, export, prepare, evaluate, models):
+    for command in (reconstruct, export, prepare, train, evaluate, models):
         command.add_parser(commands)
     return parser
 

@@ -1,0 +1,115 @@
+"""``fields train``: an encoder of one's own, from shards."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fields_core.cli.options import writable_folder
+from fields_core.cli.terminal import Terminal
+from fields_core.errors import SettingsError
+from fields_core.progress import Cancelled, CancelToken
+
+if TYPE_CHECKING:
+    from fields_core.training.config import TrainConfig
+    from fields_core.training.events import TrainingEvent
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train an encoder",
+        description="Train an encoder on shards that `fields prepare` made; the result is encoder.safetensors in the "
+        "run's folder. Ctrl-C stops a run after the present step and --resume goes on exactly there; after a crash, "
+        "from the last checkpoint.",
+        epilog="Exit status: 0 trained, 2 wrong usage or nothing done, 130 interrupted.",
+    )
+    parser.add_argument("config", nargs="?", metavar="CONFIG", help="configuration: .json or .toml")
+    parser.add_argument("--preset", metavar="NAME", help="a ready-made configuration instead: quick, default or full")
+    parser.add_argument("--data", required=True, metavar="DIR", help="folder of shards")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--start", metavar="FILE", help="checkpoint to start from (.safetensors)")
+    parser.add_argument("--head", metavar="FILE", help="another head model: .npz, or FLAME 2020/2023 .pkl")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Train and show how it goes."""
+    out = writable_folder(arguments.out)
+    terminal.note("Loading ...")
+    from fields_core.training.run import RunRequest
+    from fields_core.training.run import run as train
+
+    request = RunRequest(
+        _config(arguments, out),
+        Path(arguments.data).expanduser(),
+        out,
+        resume=arguments.resume,
+        start=Path(arguments.start).expanduser() if arguments.start else None,
+        head=Path(arguments.head).expanduser() if arguments.head else None,
+    )
+    token = CancelToken()
+    with _interrupts(token):
+        try:
+            path = train(request, lambda event: _tell(terminal, event), token)
+        except Cancelled:
+            terminal.note(
+                f"Interrupted; go on with fields train --resume --data {arguments.data} --out {arguments.out}"
+            )
+            return 130
+    terminal.write(f"{path}\n")
+    return 0
+
+
+@contextlib.contextmanager
+def _interrupts(token: CancelToken) -> Iterator[None]:
+    """Ctrl-C and a polite kill ask the run to stop, so that it can save itself first."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: token.cancel()) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _config(arguments: argparse.Namespace, out: Path) -> TrainConfig:
+    from fields_core.training.config import load_config
+    from fields_core.training.presets import preset
+    from fields_core.training.run import CONFIG_FILE
+
+    given = [value for value in (arguments.config, arguments.preset) if value]
+    if arguments.resume and not given and (out / CONFIG_FILE).exists():
+        return load_config(out / CONFIG_FILE)
+    if len(given) != 1:
+        raise SettingsError(
+            "What to train is not clear",
+            expected="a configuration file or --preset",
+            found=" and ".join(given) or "none",
+        )
+    return preset(arguments.preset) if arguments.preset else load_config(Path(arguments.config).expanduser())
+
+
+def _tell(terminal: Terminal, event: TrainingEvent) -> None:
+    from fields_core.training.events import CheckpointSaved, StageFinished, StageStarted, StepDone, Validated
+
+    match event:
+        case StageStarted(stage, step, steps):
+            terminal.note(f"Stage {stage}: step {step} of {steps}")
+        case StepDone(stage, step, steps, rate, losses):
+            terminal.note(f"{stage} {step}/{steps}  loss {losses['total']:.4f}  {rate:.0f} images/s")
+        case Validated(stage, step, metrics, best, _):
+            terminal.note(
+                f"{stage} {step} validated: loss {metrics.loss:.4f}, landmarks {metrics.landmark_error:.2%}, "
+                f"{metrics.vertex_millimetres:.2f} mm, intensity ratio {metrics.intensity_ratio:.2f}, "
+                f"accuracy {metrics.accuracy:.2f}{' (best)' if best else ''}"
+            )
+        case CheckpointSaved(stage, step):
+            terminal.note(f"{stage} {step} saved")
+        case StageFinished(stage, encoder):
+            terminal.note(f"Stage {stage} finished: {encoder}")
