@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fields_core.encoder.emotion_head import EmotionHead
 from fields_core.encoder.face_encoder import EncoderConfig, FaceEncoder
+from fields_core.encoder.resnet_encoder import ResNetEncoder
 from fields_core.errors import ModelFileError
 from fields_core.files import replacing
 
@@ -28,13 +29,15 @@ class CheckpointInfo:
     head_model: str
     """`HeadModel.name` whose codes it predicts."""
     encoder: EncoderConfig
-    intensity_scale: float
-    """d95 in metres: the displacement that counts as intensity 1."""
+    intensity_scale: float | None
+    """d95 in metres: the displacement that counts as intensity 1; None in imported weights, which never knew it."""
     data: tuple[str, ...] = ()
     """Every source it was trained on, with its licence."""
     metrics: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     """The training configuration, steps and seed."""
+    emotion_branch: bool = True
+    """Whether an emotion branch was trained with the encoder; imported weights have none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +45,9 @@ class Checkpoint:
     """A loaded checkpoint, networks in evaluation mode."""
 
     info: CheckpointInfo
-    encoder: FaceEncoder
-    emotion: EmotionHead
+    encoder: FaceEncoder | ResNetEncoder
+    emotion: EmotionHead | None
+    """None where ``info.emotion_branch`` says so."""
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -52,11 +56,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         ExportError: it cannot be written.
     """
-    tensors = {
-        f"{part}.{name}": tensor.detach().cpu().contiguous()
-        for part, module in (("encoder", checkpoint.encoder), ("emotion", checkpoint.emotion))
-        for name, tensor in module.state_dict().items()
-    }
+    if checkpoint.info.emotion_branch != (checkpoint.emotion is not None):
+        raise ValueError("the checkpoint's info is wrong about its emotion branch")
+    networks = _networks(checkpoint.encoder, checkpoint.emotion)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in networks.state_dict().items()}
     metadata = {"format": FORMAT, "info": json.dumps(asdict(checkpoint.info), allow_nan=False)}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata)
@@ -90,9 +93,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
             remedy="Import weights of SMIRK, DECA or EMOCA first; update FIELDS if the file is newer.",
         )
     info = _parse_info(path, metadata.get("info", ""))
-    encoder, emotion = FaceEncoder(info.encoder), EmotionHead(info.encoder.n_expression)
-    load_exactly(nn.ModuleDict({"encoder": encoder, "emotion": emotion}), tensors, source=str(path))
-    return Checkpoint(info, encoder.eval(), emotion.eval())
+    encoder = build_encoder(info.encoder)
+    emotion = EmotionHead(info.encoder.n_expression) if info.emotion_branch else None
+    networks = _networks(encoder, emotion)
+    load_exactly(networks, tensors, source=str(path))
+    networks.eval()
+    return Checkpoint(info, encoder, emotion)
+
+
+def build_encoder(config: EncoderConfig) -> FaceEncoder | ResNetEncoder:
+    """The network of a configuration, with initial weights."""
+    return ResNetEncoder(config) if config.layout in ("deca", "emoca") else FaceEncoder(config)
 
 
 def load_exactly(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
@@ -117,6 +128,11 @@ def load_exactly(module: nn.Module, tensors: dict[str, Tensor], source: str) -> 
     if problems:
         raise ModelFileError(f"The weights in {source} do not fit the network", found="; ".join(problems))
     module.load_state_dict(tensors)
+
+
+def _networks(encoder: nn.Module, emotion: nn.Module | None) -> nn.ModuleDict:
+    """All that a file holds, under the names it has there."""
+    return nn.ModuleDict({"encoder": encoder} | ({} if emotion is None else {"emotion": emotion}))
 
 
 def _parse_info(path: Path, text: str) -> CheckpointInfo:

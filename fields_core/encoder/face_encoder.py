@@ -150,7 +150,7 @@ class FaceEncoder(nn.Module):
         """The code that the outputs of `regress` mean."""
         pose, shape, expressive, *gaze = outputs
         zeros, batch = pose.new_zeros, len(pose)
-        expression, eyelids, jaw = expressive.split((self.config.n_expression, 2, 3), dim=1)
+        expression, eyelids, jaw = expressive.split_with_sizes((self.config.n_expression, 2, 3), dim=1)
         jaw = torch.cat(
             [bounded(jaw[:, :1], 0.0, float("inf")), bounded(jaw[:, 1:], -JAW_SIDEWAYS, JAW_SIDEWAYS)], dim=1
         )
