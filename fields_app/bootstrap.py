@@ -11,6 +11,8 @@ import importlib
 import os
 import sys
 
+from fields_core.threads import prefer_one_thread
+
 _OPENCV_QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 _HEAVY_MODULES = ("torch", "scipy.spatial.transform", "cv2", "mediapipe", "pyvista", "pyvistaqt")
 
@@ -19,6 +21,7 @@ def prepare() -> None:
     """Set what libraries read at their import. Call before PySide6 is imported."""
     os.environ["MPLBACKEND"] = "Agg"
     os.environ["QT_API"] = "pyside6"
+    prefer_one_thread()
     if sys.platform == "win32":
         importlib.import_module("torch")
     _remove_opencv_qt()

@@ -13,6 +13,7 @@ from importlib import metadata
 from fields_core.cli import evaluate, export, models, prepare, reconstruct, train
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import FieldsError
+from fields_core.threads import prefer_one_thread
 
 DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
 
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: all done. 1: some inputs failed. 2: wrong usage, or nothing could be done. 130: interrupted.
     """
     arguments = _parser().parse_args(argv)
+    prefer_one_thread()
     try:
         with Terminal() as terminal:
             try:

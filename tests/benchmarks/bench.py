@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import tests.benchmarks
+from fields_core.threads import prefer_one_thread
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def main(chosen: list[str]) -> int:
     if unknown:
         sys.stderr.write(f"No benchmark named {', '.join(unknown)}; there are {', '.join(topics())}\n")
         return 2
+    prefer_one_thread()  # as the app and the command line do
     sys.stdout.write(HEADER + "\n")
     for topic in chosen or topics():
         module = importlib.import_module(f"tests.benchmarks.bench_{topic}")
