@@ -13,8 +13,9 @@ from fields_core.camera import project
 from fields_core.datatypes import DetectedFace, FaceCode, FaceCrop, Photo, Reconstruction, Timings
 from fields_core.detection.crop import crop_face
 from fields_core.detection.face_detector import FaceDetector
+from fields_core.encoder.runtime import EncoderRuntime
 from fields_core.errors import FieldsError, NoFaceError
-from fields_core.fitting import FitPriors, LandmarkFitter, landmark_errors
+from fields_core.fitting import EncodedFit, FitPriors, LandmarkFitter, landmark_errors
 from fields_core.head import HeadModel, load_head
 from fields_core.progress import CancelToken
 from fields_core.render import AppearanceFitter, TextureProjector
@@ -28,6 +29,7 @@ class Reconstructor:
     Args:
         head: the head model; None loads the open head.
         detector: for photos; None makes one. The reconstructor closes only a detector that it made itself.
+        encoder: predicts the first code of each face, for `refine` to fit closer; None fits every face.
 
     Attributes:
         head: the head model in use.
@@ -35,10 +37,17 @@ class Reconstructor:
     Raises:
         AssetMissingError: head model or face landmarker are nowhere to be found.
         FitError: the head model has no landmarks.
+        ModelFileError: the encoder's codes are not of this head model.
     """
 
-    def __init__(self, head: HeadModel | None = None, detector: FaceDetector | None = None) -> None:
+    def __init__(
+        self,
+        head: HeadModel | None = None,
+        detector: FaceDetector | None = None,
+        encoder: EncoderRuntime | None = None,
+    ) -> None:
         self.head = head if head is not None else load_head()
+        self._encoder = None if encoder is None else EncodedFit(encoder, self.head)
         self._fitter = LandmarkFitter(self.head)
         self._refiner = LandmarkFitter(self.head, FitPriors.fine())
         self._appearance = AppearanceFitter(self.head)
@@ -130,7 +139,10 @@ class Reconstructor:
         self, photo: Photo, face: DetectedFace, crop: FaceCrop, detect: float, texture: bool, token: CancelToken
     ) -> Reconstruction:
         start = time.perf_counter()
-        result = self._fitter.fit(crop.landmarks[None], [face.scores])
+        if self._encoder is None:
+            result = self._fitter.fit(crop.landmarks[None], [face.scores])
+        else:
+            result = self._encoder.fit([crop])
         fit = time.perf_counter() - start
         token.raise_if_cancelled()
         code = self._appearance.fit([crop], result.code)

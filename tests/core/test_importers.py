@@ -13,11 +13,13 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from fields_core.cli import main
 from fields_core.encoder import importers
 from fields_core.encoder.checkpoint import load_checkpoint, save_checkpoint
 from fields_core.encoder.face_encoder import EncoderConfig
 from fields_core.encoder.importers import import_checkpoint
 from fields_core.encoder.resnet_encoder import ResNetEncoder
+from fields_core.encoder.runtime import load_runtime
 from fields_core.errors import ModelFileError
 
 State = dict[str, Any]
@@ -250,3 +252,18 @@ def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch:
     assert path.stat().st_size < 10_000
     with pytest.raises(ModelFileError, match="too large"):
         import_checkpoint(path)
+
+
+def test_the_command_line_writes_the_checkpoint_and_its_graph(
+    smirk: State, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = stored(smirk, tmp_path), tmp_path / "smirk.safetensors"
+    assert main(["models", "import", str(source), "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "encoder: SMIRK" in shown
+    assert "smirk_generator (2)" in shown
+    assert load_runtime(out).backend == "onnxruntime"
+    assert main(["models", "import", str(source), "--out", str(tmp_path / "smirk.pt")]) == 2
+    assert "ends in .safetensors" in capsys.readouterr().err
+    assert main(["models", "import", str(out), "--out", str(tmp_path / "again.safetensors")]) == 2
+    assert "cannot be read as weights" in capsys.readouterr().err
