@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import warnings
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 
 import torch
@@ -89,6 +89,17 @@ def fold_batch_norms(network: nn.Module, example: Tensor) -> None:
 def config_text(config: EncoderConfig) -> str:
     """What ties a graph to the encoders it is for: any weights of this configuration fit it."""
     return json.dumps(asdict(config), sort_keys=True)
+
+
+def is_for(text: str, config: EncoderConfig) -> bool:
+    """Whether a graph with this `config_text` is for ``config``; options younger than the graph count as unused.
+
+    Raises:
+        ValueError: ``text`` is no JSON.
+    """
+    stored = json.loads(text)
+    unused = {field.name: field.default for field in fields(EncoderConfig) if field.default is not MISSING}
+    return isinstance(stored, dict) and unused | stored == json.loads(config_text(config))
 
 
 def export_onnx(checkpoint: Checkpoint, path: Path) -> None:

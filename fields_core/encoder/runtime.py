@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fields_core.datatypes import FaceCode, FaceCrop
 from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint
-from fields_core.encoder.onnx_graph import CONFIG_KEY, INPUT, Regressor, config_text, example_images
+from fields_core.encoder.onnx_graph import CONFIG_KEY, INPUT, Regressor, example_images, is_for
 
 GRAPH_LIMIT = 1 << 23  # bytes; a graph without weights has a tenth of that
 TOLERANCE = 2e-3  # largest difference from PyTorch, relative to the largest output; rounding stays below 1e-5
@@ -122,7 +122,7 @@ def _session(graph: Path, regressor: Regressor, info: CheckpointInfo) -> Any:
     options.add_external_initializers(list(weights), values)
     try:
         session = runtime.module.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        if session.get_modelmeta().custom_metadata_map.get(CONFIG_KEY) != config_text(info.encoder):
+        if not is_for(session.get_modelmeta().custom_metadata_map.get(CONFIG_KEY, "null"), info.encoder):
             raise _UnusableGraphError(f"{graph} was made for another encoder")
         example = example_images(1)
         answers = session.run(None, {INPUT: example.numpy()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import nn
 from fields_core.datatypes import CROP_SIZE, FaceCode, FaceCrop
 from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo, build_encoder, save_checkpoint
 from fields_core.encoder.face_encoder import EncoderConfig
-from fields_core.encoder.onnx_graph import Regressor, export_onnx
+from fields_core.encoder.onnx_graph import CONFIG_KEY, Regressor, export_onnx
 from fields_core.encoder.runtime import EncoderRuntime, load_runtime
 
 SMALL = "tf_mobilenetv3_small_minimal_100"
@@ -162,3 +163,13 @@ def test_without_onnx_runtime_pytorch_takes_over_and_says_so(
     runtime = EncoderRuntime(checkpoint, graph)
     assert runtime.backend == "torch"
     assert "not installed" in runtime.fallback_reason
+
+
+def test_a_graph_older_than_an_unused_option_still_serves(checkpoint: Checkpoint, graph: Path, tmp_path: Path) -> None:
+    model = onnx.load(graph, load_external_data=False)
+    (entry,) = (entry for entry in model.metadata_props if entry.key == CONFIG_KEY)
+    stored = json.loads(entry.value)
+    assert stored.pop("expression_outputs") == 0
+    entry.value = json.dumps(stored)
+    (tmp_path / "old.onnx").write_bytes(model.SerializeToString())
+    assert EncoderRuntime(checkpoint, tmp_path / "old.onnx").backend == "onnxruntime"
