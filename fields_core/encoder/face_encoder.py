@@ -19,6 +19,7 @@ from fields_core.encoder.bounds import bounded
 
 JAW_SIDEWAYS = 0.2  # radians; SMIRK's clamp of the jaw's y and z rotation
 NEUTRAL_SCALE = 7.0  # SMIRK's camera scale before training, for a crop of FLAME's head in metres
+NATURAL_UNITS = (0.2, 0.2, 0.2, 1.0, 0.02, 0.02)  # rounded standard deviations over training crops
 MOST_COEFFICIENTS = 1000  # FLAME has 300 and 100
 POSE_BACKBONE = "tf_mobilenetv3_small_minimal_100"
 WIDE_BACKBONE = "tf_mobilenetv3_large_minimal_100"
@@ -42,6 +43,9 @@ class EncoderConfig:
     shape_backbone: str = WIDE_BACKBONE
     expression_backbone: str = WIDE_BACKBONE
     """Of the shared layout, the only one that is built; the split layout has no shape backbone."""
+    pose_units: tuple[float, ...] = (1.0,) * 6
+    """What 1 of the pose layer's outputs means: 3 rotations in radians, camera scale, tx and ty in metres. SMIRK's are
+    all 1; with units that faces vary by (`NATURAL_UNITS`) training from random weights is far better conditioned."""
     expression_outputs: int = 0
     """Of EMOCA's expression network: n_expression, 3 more with the jaw, 6 more with head pose and jaw; else 0."""
 
@@ -52,6 +56,8 @@ class EncoderConfig:
         sizes = (self.n_shape, self.n_expression)
         if not all(isinstance(size, int) and 0 < size <= MOST_COEFFICIENTS for size in sizes):
             raise ValueError(f"coefficients {sizes}, not between 1 and {MOST_COEFFICIENTS}")
+        if len(self.pose_units) != 6 or not all(unit > 0 for unit in self.pose_units):
+            raise ValueError(f"pose units {self.pose_units} are not 6 positive numbers")
         if any(bounds and len(bounds) != self.n_expression for bounds in (self.expression_low, self.expression_high)):
             raise ValueError(f"expression bounds are not {self.n_expression} numbers")
         if self.layout not in ("three-branch", "split", "shared", "deca", "emoca"):
@@ -105,8 +111,10 @@ class FaceEncoder(nn.Module):
         infinite = (float("inf"),) * config.n_expression
         self.register_buffer("low", torch.tensor(low or tuple(-x for x in infinite)), persistent=False)
         self.register_buffer("high", torch.tensor(high or infinite), persistent=False)
+        self.register_buffer("pose_units", torch.tensor(config.pose_units), persistent=False)
         self.low: Tensor
         self.high: Tensor
+        self.pose_units: Tensor
         self._initialise()
 
     @torch.no_grad()
@@ -115,7 +123,7 @@ class FaceEncoder(nn.Module):
         for parameter in self.pose_layer.parameters():
             parameter.mul_(0.001)
         self.pose_layer.weight[3] = 0.0
-        self.pose_layer.bias[3] = NEUTRAL_SCALE
+        self.pose_layer.bias[3] = NEUTRAL_SCALE / self.pose_units[3]
         for parameter in self.shape_layer.parameters():
             parameter.zero_()
         for layer in (self.expression_layer, self.gaze_layer):

@@ -12,7 +12,7 @@ from torch import nn
 
 from fields_core.encoder.checkpoint import Checkpoint
 from fields_core.encoder.emotion_head import EmotionHead
-from fields_core.encoder.face_encoder import EncoderConfig, FaceEncoder
+from fields_core.encoder.face_encoder import NATURAL_UNITS, EncoderConfig, FaceEncoder
 from fields_core.errors import SettingsError
 from fields_core.head.model import HeadModel
 from fields_core.training.config import EncoderChoice, Stage, TrainConfig
@@ -75,6 +75,7 @@ def encoder_config(choice: EncoderChoice, head: HeadModel) -> EncoderConfig:
             head.n_expression,
             low if bounded else None,
             high if bounded else None,
+            pose_units=NATURAL_UNITS,
             **dataclasses.asdict(choice),
         )
     except ValueError as error:

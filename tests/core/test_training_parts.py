@@ -169,8 +169,8 @@ def test_the_moving_average_follows_its_formula() -> None:
         decay = min(0.15, (1 + step) / (10 + step))
         wanted = decay * wanted + (1 - decay) * weight
     with average.applied():
-        assert float(layer.weight) == pytest.approx(wanted)
-    assert float(layer.weight) == 4.0
+        assert layer.weight.item() == pytest.approx(wanted)
+    assert layer.weight.item() == 4.0
 
 
 def test_the_moving_average_of_what_stays_is_what_stays() -> None:
