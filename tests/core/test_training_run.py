@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from fields_core.encoder.checkpoint import load_checkpoint
+from fields_core.errors import SettingsError
+from fields_core.progress import Cancelled, CancelToken
+from fields_core.training.config import StageConfig, TrainConfig
+from fields_core.training.events import CheckpointSaved, StageFinished, StepDone, TrainingEvent, Validated
+from fields_core.training.run import RunRequest, run
+from tests.heads import tiny_head_file
+from tests.training_data import TINY, write_data
+
+pytestmark = pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.:FutureWarning")
+EVERY_STEP = 1e-9  # minutes between checkpoints
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_data(tmp_path_factory.mktemp("data"))
+    tiny_head_file(folder / "egg.npz")
+    return folder
+
+
+def request(data: Path, out: Path, config: TrainConfig = TINY, *, resume: bool = False) -> RunRequest:
+    return RunRequest(config, data, out, resume=resume, head=data / "egg.npz")
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open() as file:
+        return list(csv.reader(file))
+
+
+def ignore(event: TrainingEvent) -> None:
+    del event
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing interrupted."""
+    out = tmp_path_factory.mktemp("whole")
+    run(request(data, out), ignore, CancelToken())
+    return out
+
+
+def test_a_run_leaves_an_encoder_with_its_story(data: Path, tmp_path: Path) -> None:
+    events: list[TrainingEvent] = []
+    config = dataclasses.replace(TINY, pictures_every=2)
+    path = run(request(data, tmp_path / "run", config), events.append, CancelToken())
+    checkpoint = load_checkpoint(path)
+    assert checkpoint.info.intensity_scale == 0.01
+    assert checkpoint.info.data == ("made", "photos")
+    assert checkpoint.info.training["stage"] == "a"
+    assert checkpoint.info.training["config"]["batch_size"] == 4
+    assert checkpoint.info.metrics["loss"] > 0
+    assert checkpoint.emotion is not None
+    steps = [(event.stage, event.step) for event in events if isinstance(event, StepDone)]
+    assert steps == [("pretrain", step) for step in (1, 2, 3, 4)] + [("a", 1), ("a", 2)]
+    assert [event.stage for event in events if isinstance(event, StageFinished)] == ["pretrain", "a"]
+    pictures = [event.picture for event in events if isinstance(event, Validated) and event.picture]
+    assert len(pictures) == 2
+    assert all(picture.stat().st_size > 1000 for picture in pictures)
+
+
+def test_step_a_keeps_the_pretrained_pose_and_shape_bit_identical(whole: Path) -> None:
+    before = load_checkpoint(whole / "pretrain" / "encoder.safetensors").encoder.state_dict()
+    after = load_checkpoint(whole / "encoder.safetensors").encoder.state_dict()
+    for layer in ("pose_layer", "shape_layer"):
+        assert torch.equal(after[f"{layer}.weight"], before[f"{layer}.weight"])
+    names = [name for name in after if name.startswith("pose_backbone.")]
+    assert names
+    assert all(torch.equal(after[name], before[name.replace("pose", "expression")]) for name in names)
+    assert not torch.equal(after["expression_layer.weight"], before["expression_layer.weight"])
+
+
+@pytest.mark.parametrize("stop", [("pretrain", 1), ("pretrain", 3), ("a", 1)])
+def test_a_cancelled_run_goes_on_as_if_nothing_had_happened(
+    data: Path, whole: Path, tmp_path: Path, stop: tuple[str, int]
+) -> None:
+    token, saved = CancelToken(), []
+
+    def report(event: TrainingEvent) -> None:
+        if isinstance(event, StepDone) and (event.stage, event.step) == stop:
+            token.cancel()
+        if isinstance(event, CheckpointSaved):
+            saved.append((event.stage, event.step))
+
+    with pytest.raises(Cancelled):
+        run(request(data, tmp_path), report, token)
+    assert saved == [stop]
+    run(request(data, tmp_path, resume=True), ignore, CancelToken())
+    for log in ("pretrain/training.csv", "pretrain/validation.csv", "a/training.csv", "a/validation.csv"):
+        assert rows(tmp_path / log) == rows(whole / log), log
+    same_weights(tmp_path, whole)
+
+
+def same_weights(one: Path, other: Path) -> None:
+    states = [load_checkpoint(path / "encoder.safetensors").encoder.state_dict() for path in (one, other)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def train_until_killed(data: Path, out: Path) -> None:
+    run(request(data, out, dataclasses.replace(TINY, checkpoint_minutes=EVERY_STEP)), ignore, CancelToken())
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(data: Path, whole: Path, tmp_path: Path) -> None:
+    child = multiprocessing.get_context("spawn").Process(target=train_until_killed, args=(data, tmp_path))
+    child.start()
+    resume_file, deadline = tmp_path / "pretrain" / "last.ckpt", time.monotonic() + 60
+    while not resume_file.exists() and child.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    config = dataclasses.replace(TINY, checkpoint_minutes=EVERY_STEP)
+    run(request(data, tmp_path, config, resume=True), ignore, CancelToken())
+    assert rows(tmp_path / "pretrain/training.csv") == rows(whole / "pretrain/training.csv")
+    assert rows(tmp_path / "a/training.csv") == rows(whole / "a/training.csv")
+    same_weights(tmp_path, whole)
+
+
+def test_enough_ends_a_run_with_the_best_so_far(data: Path, tmp_path: Path) -> None:
+    enough = CancelToken()
+
+    def report(event: TrainingEvent) -> None:
+        if isinstance(event, StepDone) and event.step == 1:
+            enough.cancel()
+
+    path = run(request(data, tmp_path), report, CancelToken(), enough)
+    assert load_checkpoint(path).info.training["step"] == 1
+    assert len(rows(tmp_path / "pretrain" / "training.csv")) == 2
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_stage_without_gain_ends_early(data: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        TINY,
+        pretrain=StageConfig(50, learning_rate=1e-12),
+        a=StageConfig(),
+        patience=1,
+        validate_every=1,
+        ema_decay=0.0,
+    )
+    run(request(data, tmp_path, config), ignore, CancelToken())
+    assert len(rows(tmp_path / "pretrain" / "training.csv")) < 30
+
+
+def test_a_run_may_start_from_another_ones_encoder(data: Path, whole: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(TINY, pretrain=StageConfig(), a=StageConfig(1))
+    start = dataclasses.replace(request(data, tmp_path, config), start=whole / "pretrain" / "encoder.safetensors")
+    assert load_checkpoint(run(start, ignore, CancelToken())).encoder.config.layout == "split"
+
+
+def test_folders_are_not_mixed_up(data: Path, whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="already holds a run"):
+        run(request(data, whole), ignore, CancelToken())
+    with pytest.raises(SettingsError, match="another configuration"):
+        run(request(data, whole, dataclasses.replace(TINY, seed=1), resume=True), ignore, CancelToken())
+    with pytest.raises(SettingsError, match="no run"):
+        run(request(data, tmp_path, resume=True), ignore, CancelToken())
+
+
+def test_a_finished_run_that_is_resumed_is_finished(data: Path, whole: Path) -> None:
+    events: list[TrainingEvent] = []
+    assert run(request(data, whole, resume=True), events.append, CancelToken()) == whole / "encoder.safetensors"
+    assert events == []
