@@ -21,6 +21,7 @@ from fields_core.datatypes import DetectedFace, Photo
 from fields_core.detection.crop import square_similarity, transform
 from fields_core.detection.landmarker import BUNDLE, FaceHint, HintFinder, Landmarker, Landmarks
 from fields_core.detection.search import SMALL_FACE_WIDTHS, TINY_FACE_WIDTHS, FaceSearch, moved, overlap, same_face
+from fields_core.face_mesh import LEFT_IRIS, RIGHT_IRIS
 
 MIN_SCORE = 0.4  # of a suspicion worth a look
 SURE_SCORE = 0.9  # of a suspicion that needs no second opinion
@@ -32,7 +33,6 @@ LOOK_SCALE = 2.0  # its side over the detector's box: the landmarker wants some 
 # 0.005 (99 %: 0.026). Lettering, coins, cells and gravel that pass for faces have 0.6 to 0.79, and 0.015 to 0.17.
 DISAGREEMENT = 10.0
 SAME_LOOK = 0.6  # intersection over union of two suspicions that would be shown the same picture
-RIGHT_IRIS, LEFT_IRIS = 468, 473
 
 
 class FaceDetector:
@@ -258,7 +258,7 @@ def _face(points: NDArray[np.float64], scores: dict[str, float]) -> DetectedFace
 
 
 def _irises(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return points[[RIGHT_IRIS, LEFT_IRIS], :2]
+    return points[[RIGHT_IRIS[0], LEFT_IRIS[0]], :2]
 
 
 def _roll(right_eye: NDArray[np.float64], left_eye: NDArray[np.float64]) -> float:

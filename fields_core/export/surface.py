@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from fields_core import render
 from fields_core.datatypes import FaceCode, HeadMesh, Reconstruction
 from fields_core.errors import ExportError
 from fields_core.head.model import HeadModel
@@ -66,14 +68,10 @@ def albedo_texture(code: FaceCode, head: HeadModel) -> NDArray[np.uint8] | None:
 
 
 def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Unit normals (V, 3), the faces' normals weighted by area; +Z where no face gives a direction."""
-    corners = vertices[faces].astype(np.float64)
-    face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(face_normals[:, axis], 3), len(vertices)) for axis in range(3)], axis=1
-    )
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.divide(normals, lengths, where=lengths > 1e-20, out=np.tile([0.0, 0.0, 1.0], (len(vertices), 1)))
+    """Unit normals (V, 3); +Z where no face gives a direction, since files want a unit vector everywhere."""
+    corners = torch.from_numpy(faces.astype(np.int64))
+    normals = render.vertex_normals(torch.from_numpy(vertices.astype(np.float64))[None], corners)[0].numpy()
+    normals[~normals.any(axis=1)] = (0.0, 0.0, 1.0)
     return normals.astype(np.float32)
 
 

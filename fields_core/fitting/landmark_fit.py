@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fields_core.datatypes import LANDMARK_COUNT, FaceCode
 from fields_core.errors import FitError
+from fields_core.face_mesh import EYELID_PAIRS, LEFT_IRIS, LIP_PAIRS, RIGHT_IRIS
 from fields_core.fitting.landmark_model import LandmarkModel
 from fields_core.fitting.priors import FitPriors
 from fields_core.fitting.rotation import axis_angles
@@ -20,15 +21,9 @@ from fields_core.head.model import HeadModel
 
 Array = NDArray[np.float64]
 
-_LEFT_IRIS, _RIGHT_IRIS = 473, 468  # the person's; MediaPipe's centres of the iris circles
-# Upper and lower lids of the right and the left eye, and inner edges of the lips. How far apart a pair is tells
-# open from closed; single landmarks say so only against the error of the whole face (after the closure losses of
-# Feng et al. 2021 and Danecek et al. 2022).
-_PAIRS = (
-    *((159, 145), (158, 153), (160, 144), (157, 154), (161, 163)),
-    *((386, 374), (385, 380), (387, 373), (384, 381), (388, 390)),
-    *((13, 14), (82, 87), (312, 317), (81, 178), (311, 402)),
-)
+# How far apart a pair of lids or lips is tells open from closed; single landmarks say so only against the error of the
+# whole face (after the closure losses of Feng et al. 2021 and Danecek et al. 2022).
+_PAIRS = (*EYELID_PAIRS, *LIP_PAIRS[1:-1])  # the outermost lips meet in the corners anyway
 _BATCH = 32  # faces solved together; bounds the memory of the Jacobians (0.9 MB a face)
 _POOR_ERROR = 0.06  # of the distance of the irises: twice the worst of 204 studio photos
 
@@ -251,7 +246,7 @@ def landmark_errors(points: Array, landmarks: NDArray[np.floating], ids: NDArray
 
 def _eye_distances(landmarks: Array) -> Array:
     """(B, 478, 2) -> (B,) distance of the iris centres, in profile at least .4 of the landmarks' extent."""
-    irises = np.linalg.norm(landmarks[:, _LEFT_IRIS] - landmarks[:, _RIGHT_IRIS], axis=1)
+    irises = np.linalg.norm(landmarks[:, LEFT_IRIS[0]] - landmarks[:, RIGHT_IRIS[0]], axis=1)
     return np.asarray(np.maximum(irises, 0.4 * _extents(landmarks)))
 
 

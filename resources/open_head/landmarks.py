@@ -18,19 +18,12 @@ import torch
 from numpy.typing import NDArray
 
 from fields_core.detection.landmarker import Landmarker
+from fields_core.face_mesh import FACE_OVAL, LEFT_IRIS, RIGHT_IRIS, mirrored_landmarks
 from fields_core.files import replacing
 from fields_core.render.cpu import CpuRasterizer
 from resources.open_head.albedo import Painter, sample_complexions
 from resources.open_head.geometry import HeadGeometry
-from resources.open_head.landmark_sets import (
-    FACE_OVAL,
-    FLAME_105,
-    IBUG_68,
-    LEFT_HALF,
-    LEFT_IRIS,
-    RIGHT_HALF,
-    RIGHT_IRIS,
-)
+from resources.open_head.landmark_sets import FLAME_105, IBUG_68
 from resources.open_head.rig import rotation_x
 from resources.open_head.texels import barycentrics, map_texels
 from resources.open_head.uv import Island, UvLayout
@@ -253,16 +246,9 @@ def place(surface: Surface, uv: NDArray[np.float64]) -> tuple[NDArray[np.int64],
     return faces, rounded / _BARYCENTRIC_STEPS
 
 
-def mirror_image() -> NDArray[np.int64]:
-    """(478,) for each landmark the one on the other side, itself on the midline."""
-    image = np.arange(COUNT)
-    image[list(RIGHT_HALF)], image[list(LEFT_HALF)] = LEFT_HALF, RIGHT_HALF
-    return image
-
-
 def symmetrise(uv: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each landmark (478, 2) halfway between itself and the mirror image of its partner."""
-    return (uv + flip(uv[mirror_image()])) / 2
+    return (uv + flip(uv[mirrored_landmarks()])) / 2
 
 
 def flip(uv: NDArray[np.float64]) -> NDArray[np.float64]:
