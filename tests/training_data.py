@@ -20,6 +20,8 @@ TINY = TrainConfig(
     data=DataConfig(workers=0, holdout_every=4, validation_samples=4),
     pretrain=StageConfig(4, warmup=1),
     a=StageConfig(2, warmup=1),
+    b=StageConfig(2, learning_rate=1e-3, warmup=1, expression_rate=0.1),
+    decoder_width=2,
     batch_size=4,
     intensity_scale=0.01,
     ema_decay=0.5,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,8 +17,10 @@ from fields_core.data.sample import SampleBatch
 from fields_core.datatypes import FaceCode
 from fields_core.encoder.emotion_head import EmotionHead
 from fields_core.encoder.face_encoder import FaceEncoder
+from fields_core.encoder.resnet_encoder import ResNetEncoder
 from fields_core.errors import FieldsError
-from fields_core.training.config import StageConfig
+from fields_core.training.config import StageConfig, TrainConfig
+from fields_core.training.decoder import NeuralSynthesis, SynthesisDecoder
 from fields_core.training.objective import LossTerms, Objective, Prediction
 
 
@@ -30,8 +34,10 @@ class Networks:
 
     encoder: FaceEncoder
     emotion: EmotionHead
-    base: FaceEncoder | None = None
+    base: FaceEncoder | ResNetEncoder | None = None
     """The encoder as it was before step A; None: no pull towards it."""
+    decoder: SynthesisDecoder | None = None
+    """Step B's."""
 
 
 class EncoderTraining(pl.LightningModule):
@@ -43,13 +49,14 @@ class EncoderTraining(pl.LightningModule):
 
     terms: LossTerms
 
-    def __init__(self, networks: Networks, objective: Objective, stage: StageConfig) -> None:
+    def __init__(self, networks: Networks, objective: Objective, stage: StageConfig, config: TrainConfig) -> None:
         super().__init__()
         self.encoder = networks.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.emotion = networks.emotion
         self.base: nn.Module | None = networks.base
         self.objective = objective
-        self._stage = stage
+        self._stage, self._config = stage, config
+        self.synthesis = None if networks.decoder is None else NeuralSynthesis(networks.decoder, objective.geometry)
         super().train()  # all of it: Lightning frowns on parts in evaluation mode before it starts
 
     def on_train_start(self) -> None:
@@ -57,7 +64,8 @@ class EncoderTraining(pl.LightningModule):
 
     def trained_modules(self) -> dict[str, nn.Module]:
         """What the stage leaves behind, by name."""
-        return {"encoder": self.encoder, "emotion": self.emotion}
+        modules: dict[str, nn.Module] = {"encoder": self.encoder, "emotion": self.emotion}
+        return modules if self.synthesis is None else modules | {"decoder": self.synthesis.decoder}
 
     def predict(self, images: Tensor) -> Prediction:
         """Codes (float32, whatever the networks compute in) and emotions of a batch of images."""
@@ -70,16 +78,39 @@ class EncoderTraining(pl.LightningModule):
         with torch.autocast(self.device.type, enabled=False):
             return Prediction(code, self.emotion(code), base)
 
-    def losses(self, batch: SampleBatch) -> LossTerms:
-        """The terms of a batch."""
+    def losses(self, batch: SampleBatch, step: int | None = None) -> LossTerms:
+        """The terms of a batch.
+
+        Args:
+            batch: of any size.
+            step: of the run; the chance in the synthesis follows from it. None leaves the synthesis out.
+        """
         prediction = self.predict(batch.images)
         with torch.autocast(self.device.type, enabled=False):
             terms: LossTerms = self.objective(prediction, batch)
-        return terms
+            if self.synthesis is None or step is None:
+                return terms
+            chance = torch.Generator().manual_seed(
+                int(np.random.default_rng((self._config.seed, step)).integers(2**62))
+            )
+            painted = self.synthesis(prediction.code, batch, self.encoder, chance)
+        weights = self._config.losses
+        return dataclasses.replace(
+            terms, synthesis=weights.synthesis * painted.synthesis, cycle=weights.cycle * painted.cycle
+        )
 
     def training_step(self, batch: SampleBatch, batch_idx: int) -> Tensor:
         del batch_idx
-        self.terms = self.losses(batch)
+        # Of several processes each takes other batches, and other chances.
+        self.terms = self.losses(batch, self.global_step * self.trainer.world_size + self.global_rank)
+        return self.finite_total()
+
+    def finite_total(self) -> Tensor:
+        """The sum of the latest terms.
+
+        Raises:
+            DivergedError: it is no number.
+        """
         total = self.terms.total
         if not torch.isfinite(total):
             raise DivergedError(
@@ -115,6 +146,8 @@ class EncoderTraining(pl.LightningModule):
         for part in [*self.encoder.children(), self.emotion, self.base]:
             if part is not None and not any(parameter.requires_grad for parameter in part.parameters()):
                 part.eval()
+        if self.synthesis is not None:
+            self.encoder.eval()  # paintings must not count in the statistics of photos
         return self
 
 

@@ -84,9 +84,11 @@ def run(request: RunRequest, report: EventCallback, token: CancelToken, enough: 
     with _settings(request.config):
         run_ = _Run(request, orders)
         start = load_checkpoint(request.start) if request.start else None
+        base = None
         for stage in STAGES:
             if request.config.stage(stage).steps and not orders.enough.cancelled:
-                start = load_checkpoint(run_.train(stage, start))
+                base = start if stage == "a" else base
+                start = load_checkpoint(run_.train(stage, start, base))
     return _copied(run_.latest, request.out / ENCODER_FILE)
 
 
@@ -107,13 +109,13 @@ class _Run:
         self._painter = PicturePainter(self._head, list(self._validation)) if config.pictures_every else None
         self.latest = request.out / ENCODER_FILE
 
-    def train(self, stage: Stage, start: Checkpoint | None) -> Path:
+    def train(self, stage: Stage, start: Checkpoint | None, base: Checkpoint | None) -> Path:
         """Train a stage, unless that has been done before, and return its encoder."""
         config, folder = self._request.config, self._request.out / stage
         self.latest = folder / ENCODER_FILE
         if self.latest.exists():
             return self.latest
-        networks = starting_networks(config, stage, self._head, start)
+        networks = starting_networks(config, stage, self._head, start, base)
         objective = Objective(
             config,
             stage,
@@ -121,7 +123,7 @@ class _Run:
             self._scale,
             class_weights(self._data.class_counts, config.class_balance),
         )
-        module = EncoderTraining(networks, objective, config.stage(stage))
+        module = EncoderTraining(networks, objective, config.stage(stage), config)
         export = functools.partial(self._export, module, stage)
         keeper = StageKeeper(config, stage, folder, self._orders, self._validation, self._painter, export)
         stage_steps = config.stage(stage).steps

@@ -16,12 +16,15 @@ from fields_core.encoder.face_encoder import NATURAL_UNITS, EncoderConfig, FaceE
 from fields_core.errors import SettingsError
 from fields_core.head.model import HeadModel
 from fields_core.training.config import EncoderChoice, Stage, TrainConfig
+from fields_core.training.decoder import SynthesisDecoder
 from fields_core.training.module import Networks, expression_parameters
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
 
-def starting_networks(config: TrainConfig, stage: Stage, head: HeadModel, start: Checkpoint | None) -> Networks:
+def starting_networks(
+    config: TrainConfig, stage: Stage, head: HeadModel, start: Checkpoint | None, base: Checkpoint | None = None
+) -> Networks:
     """The networks of a stage, with what it does not train frozen.
 
     Args:
@@ -29,6 +32,7 @@ def starting_networks(config: TrainConfig, stage: Stage, head: HeadModel, start:
         stage: which.
         head: whose codes are predicted.
         start: what the stage before left; None only for pretraining from nothing.
+        base: what came before step A, for the pull towards it; None takes the start.
 
     Raises:
         SettingsError: nothing to start step A or B from, or a start for another head model.
@@ -51,14 +55,17 @@ def starting_networks(config: TrainConfig, stage: Stage, head: HeadModel, start:
     emotion = _emotion(config, head) if start.emotion is None else copy.deepcopy(start.emotion)
     if stage == "pretrain":
         return Networks(encoder.requires_grad_(True), emotion.requires_grad_(False))
-    base = copy.deepcopy(encoder).requires_grad_(False) if config.losses.base else None
+    stable = None
+    if config.losses.base:
+        stable = copy.deepcopy(encoder if base is None else base.encoder).requires_grad_(False)
+    decoder = _seeded(config, lambda: SynthesisDecoder(config.decoder_width)) if stage == "b" else None
     if encoder.config.layout == "shared":
         encoder = split(encoder)
     encoder.requires_grad_(False)
     for parameter in expression_parameters(encoder):
         parameter.requires_grad_(True)
     # A head that nothing trains would only drift with the weight decay.
-    return Networks(encoder, emotion.requires_grad_(config.losses.emotion > 0), base)
+    return Networks(encoder, emotion.requires_grad_(config.losses.emotion > 0), stable, decoder)
 
 
 def encoder_config(choice: EncoderChoice, head: HeadModel) -> EncoderConfig:

@@ -16,7 +16,7 @@ from fields_core.encoder.emotion_head import EmotionHead
 from fields_core.encoder.face_encoder import FaceEncoder
 from fields_core.errors import SettingsError
 from fields_core.head.model import HeadModel
-from fields_core.training.config import DataConfig, Stage, TrainConfig
+from fields_core.training.config import DataConfig, Stage, StageConfig, TrainConfig
 from fields_core.training.ema import MovingAverage
 from fields_core.training.face_geometry import FaceGeometry
 from fields_core.training.metrics_log import MetricsLog
@@ -52,7 +52,7 @@ def module_of(head: HeadModel, stage: Stage, config: TrainConfig = TINY) -> Enco
     start = None if stage == "pretrain" else pretrained(head)
     networks = starting_networks(config, stage, head, start)
     objective = Objective(config, stage, FaceGeometry(head), 0.01, torch.ones(8))
-    return EncoderTraining(networks, objective, config.stage(stage))
+    return EncoderTraining(networks, objective, config.stage(stage), config)
 
 
 def descend(module: EncoderTraining, batch: SampleBatch, steps: int) -> list[float]:
@@ -145,8 +145,9 @@ def test_photometry_has_a_gradient(head: HeadModel) -> None:
 def test_a_loss_that_is_no_number_ends_the_run(head: HeadModel) -> None:
     module = module_of(head, "pretrain")
     batch = dataclasses.replace(mixed_batch(head), landmarks=torch.full((4, 478, 2), math.inf))
+    module.terms = module.losses(batch)
     with pytest.raises(DivergedError, match="step 0"):
-        module.training_step(batch, 0)
+        module.finite_total()
 
 
 def test_steps_a_and_b_need_something_to_start_from(head: HeadModel) -> None:
@@ -259,3 +260,49 @@ def test_landmarks_of_the_restricted_head_are_those_of_the_whole(head: HeadModel
     assert torch.allclose(seen.points, project(head.landmarks(head(code)), code.camera)[..., :2], atol=1e-6)
     assert seen.visible.shape == (2, 478)
     assert geometry.expressions(code).shape[0] == 2
+
+
+def gradients(module: nn.Module) -> list[torch.Tensor | None]:
+    return [parameter.grad for parameter in module.parameters()]
+
+
+def test_emotion_and_3d_never_reach_the_decoder(head: HeadModel) -> None:
+    module = module_of(head, "b").train()
+    assert module.synthesis is not None
+    terms = module.losses(mixed_batch(head), step=0)
+    synthesis, rest = terms.synthesis, terms.total - terms.synthesis
+    rest.backward(retain_graph=True)
+    assert all(gradient is None or not gradient.any() for gradient in gradients(module.synthesis.decoder))
+    assert module.encoder.expression_layer.weight.grad.abs().sum() > 0
+    module.zero_grad()
+    synthesis.backward()
+    assert all(gradient is not None for gradient in gradients(module.synthesis.decoder))
+    assert module.encoder.expression_layer.weight.grad.abs().sum() > 0
+    assert module.encoder.pose_layer.weight.grad is None
+
+
+def test_the_chance_of_step_b_follows_from_seed_and_step(head: HeadModel) -> None:
+    module, batch = module_of(head, "b").train(), mixed_batch(head)
+    first, again, other = (module.losses(batch, step).numbers() for step in (3, 3, 4))
+    assert first == again
+    assert first["synthesis"] != other["synthesis"]
+
+
+def test_the_decoder_learns_to_paint(head: HeadModel) -> None:
+    module, batch = module_of(head, "b").train(), mixed_batch(head)
+    assert module.synthesis is not None
+    optimizer = torch.optim.AdamW(module.synthesis.decoder.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(8):
+        optimizer.zero_grad()
+        synthesis = module.losses(batch, step=0).synthesis
+        synthesis.backward()
+        optimizer.step()
+        losses.append(synthesis.item())
+    assert losses[-1] < 0.97 * losses[0]  # most of the picture is noise
+
+
+def test_step_b_slows_the_expression_branch_down(head: HeadModel) -> None:
+    config = dataclasses.replace(TINY, b=StageConfig(3, learning_rate=1e-3, warmup=0, expression_rate=0.1))
+    groups = module_of(head, "b", config).configure_optimizers()["optimizer"].param_groups
+    assert [group["lr"] for group in groups] == pytest.approx([1e-3, 1e-4])

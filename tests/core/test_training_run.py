@@ -59,19 +59,19 @@ def test_a_run_leaves_an_encoder_with_its_story(data: Path, tmp_path: Path) -> N
     checkpoint = load_checkpoint(path)
     assert checkpoint.info.intensity_scale == 0.01
     assert checkpoint.info.data == ("made", "photos")
-    assert checkpoint.info.training["stage"] == "a"
+    assert checkpoint.info.training["stage"] == "b"
     assert checkpoint.info.training["config"]["batch_size"] == 4
     assert checkpoint.info.metrics["loss"] > 0
     assert checkpoint.emotion is not None
     steps = [(event.stage, event.step) for event in events if isinstance(event, StepDone)]
-    assert steps == [("pretrain", step) for step in (1, 2, 3, 4)] + [("a", 1), ("a", 2)]
-    assert [event.stage for event in events if isinstance(event, StageFinished)] == ["pretrain", "a"]
+    assert steps == [("pretrain", step) for step in (1, 2, 3, 4)] + [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
+    assert [event.stage for event in events if isinstance(event, StageFinished)] == ["pretrain", "a", "b"]
     pictures = [event.picture for event in events if isinstance(event, Validated) and event.picture]
-    assert len(pictures) == 2
+    assert len(pictures) == 3
     assert all(picture.stat().st_size > 1000 for picture in pictures)
 
 
-def test_step_a_keeps_the_pretrained_pose_and_shape_bit_identical(whole: Path) -> None:
+def test_steps_a_and_b_keep_the_pretrained_pose_and_shape_bit_identical(whole: Path) -> None:
     before = load_checkpoint(whole / "pretrain" / "encoder.safetensors").encoder.state_dict()
     after = load_checkpoint(whole / "encoder.safetensors").encoder.state_dict()
     for layer in ("pose_layer", "shape_layer"):
@@ -82,7 +82,7 @@ def test_step_a_keeps_the_pretrained_pose_and_shape_bit_identical(whole: Path) -
     assert not torch.equal(after["expression_layer.weight"], before["expression_layer.weight"])
 
 
-@pytest.mark.parametrize("stop", [("pretrain", 1), ("pretrain", 3), ("a", 1)])
+@pytest.mark.parametrize("stop", [("pretrain", 1), ("pretrain", 3), ("a", 1), ("b", 1)])
 def test_a_cancelled_run_goes_on_as_if_nothing_had_happened(
     data: Path, whole: Path, tmp_path: Path, stop: tuple[str, int]
 ) -> None:
@@ -98,9 +98,14 @@ def test_a_cancelled_run_goes_on_as_if_nothing_had_happened(
         run(request(data, tmp_path), report, token)
     assert saved == [stop]
     run(request(data, tmp_path, resume=True), ignore, CancelToken())
-    for log in ("pretrain/training.csv", "pretrain/validation.csv", "a/training.csv", "a/validation.csv"):
-        assert rows(tmp_path / log) == rows(whole / log), log
+    same_logs(tmp_path, whole)
     same_weights(tmp_path, whole)
+
+
+def same_logs(one: Path, other: Path) -> None:
+    for stage in ("pretrain", "a", "b"):
+        for log in ("training.csv", "validation.csv"):
+            assert rows(one / stage / log) == rows(other / stage / log), (stage, log)
 
 
 def same_weights(one: Path, other: Path) -> None:
@@ -124,8 +129,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(data: Path, whole: Path
     assert child.exitcode == -signal.SIGKILL
     config = dataclasses.replace(TINY, checkpoint_minutes=EVERY_STEP)
     run(request(data, tmp_path, config, resume=True), ignore, CancelToken())
-    assert rows(tmp_path / "pretrain/training.csv") == rows(whole / "pretrain/training.csv")
-    assert rows(tmp_path / "a/training.csv") == rows(whole / "a/training.csv")
+    same_logs(tmp_path, whole)
     same_weights(tmp_path, whole)
 
 
@@ -156,7 +160,7 @@ def test_a_stage_without_gain_ends_early(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_may_start_from_another_ones_encoder(data: Path, whole: Path, tmp_path: Path) -> None:
-    config = dataclasses.replace(TINY, pretrain=StageConfig(), a=StageConfig(1))
+    config = dataclasses.replace(TINY, pretrain=StageConfig(), a=StageConfig(1), b=StageConfig())
     start = dataclasses.replace(request(data, tmp_path, config), start=whole / "pretrain" / "encoder.safetensors")
     assert load_checkpoint(run(start, ignore, CancelToken())).encoder.config.layout == "split"
 
