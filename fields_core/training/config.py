@@ -89,7 +89,7 @@ class TrainConfig:
     encoder: EncoderChoice = EncoderChoice()
     data: DataConfig = DataConfig()
     losses: LossWeights = LossWeights()
-    pretrain: StageConfig = StageConfig(8000)
+    pretrain: StageConfig = StageConfig(8000, learning_rate=2e-3)
     a: StageConfig = StageConfig(4000, learning_rate=3e-4)
     b: StageConfig = StageConfig(0, learning_rate=3e-4, expression_rate=0.1)
     batch_size: int = 32
