@@ -79,7 +79,8 @@ def run(request: RunRequest, report: EventCallback, token: CancelToken, enough: 
         ShardError, ModelFileError, ExportError: a file cannot be read or written.
     """
     orders = Orders(report, token, enough or CancelToken())
-    _claim(request)
+    if _leads():
+        _claim(request)
     keep_freed_memory()
     with _settings(request.config):
         run_ = _Run(request, orders)
@@ -89,7 +90,9 @@ def run(request: RunRequest, report: EventCallback, token: CancelToken, enough: 
             if request.config.stage(stage).steps and not orders.enough.cancelled:
                 base = start if stage == "a" else base
                 start = load_checkpoint(run_.train(stage, start, base))
-    return _copied(run_.latest, request.out / ENCODER_FILE)
+    if _leads():
+        _copied(run_.latest, request.out / ENCODER_FILE)
+    return request.out / ENCODER_FILE
 
 
 class _Run:
@@ -133,8 +136,10 @@ class _Run:
             self._mixture, self._neutral, functools.partial(_remaining, trainer, stage_steps), config.data.workers
         )
         trainer.fit(module, stream, ckpt_path=resume if resume.exists() else None, weights_only=True)
-        _copied(folder / BEST_FILE, self.latest)
-        self._orders.report(StageFinished(stage, self.latest))
+        if trainer.is_global_zero:
+            _copied(folder / BEST_FILE, self.latest)
+            self._orders.report(StageFinished(stage, self.latest))
+        trainer.strategy.barrier()  # the others read it next
         return self.latest
 
     def _export(self, module: EncoderTraining, stage: Stage, path: Path, metrics: ValidationMetrics, step: int) -> None:
@@ -145,6 +150,11 @@ class _Run:
             self._head.name, module.encoder.config, self._scale, self._data.names, known, training, emotion is not None
         )
         save_checkpoint(path, Checkpoint(info, module.encoder, emotion))
+
+
+def _leads() -> bool:
+    """Whether this process is the first, or the only one, of the run."""
+    return not TorchElasticEnvironment.detect() or os.environ["RANK"] == "0"
 
 
 def _remaining(trainer: pl.Trainer, steps: int) -> range:
