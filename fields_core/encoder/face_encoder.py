@@ -45,7 +45,7 @@ class EncoderConfig:
     """Of the shared layout, the only one that is built; the split layout has no shape backbone."""
     pose_units: tuple[float, ...] = (1.0,) * 6
     """What 1 of the pose layer's outputs means: 3 rotations in radians, camera scale, tx and ty in metres. SMIRK's are
-    all 1; with units that faces vary by (`NATURAL_UNITS`) training from random weights is far better conditioned."""
+    all 1; `NATURAL_UNITS` are about what faces vary by, so that from random weights all six move alike."""
     expression_outputs: int = 0
     """Of EMOCA's expression network: n_expression, 3 more with the jaw, 6 more with head pose and jaw; else 0."""
 

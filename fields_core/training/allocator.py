@@ -13,7 +13,7 @@ def keep_freed_memory() -> bool:
     """Tell glibc to keep large freed blocks for the process instead of handing them back to the system.
 
     A step allocates the same hundreds of megabytes as the one before; clearing the system's fresh pages takes as long
-    as computing on them (measured: 1.3 to 2.4 times the images a second). For the rest of the process.
+    as computing on them. For the rest of the process.
 
     Returns:
         Whether it did: elsewhere than on Linux with glibc nothing changes.
