@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 
@@ -13,12 +13,15 @@ from fields_core.camera import project
 from fields_core.datatypes import DetectedFace, FaceCode, FaceCrop, Photo, Reconstruction, Timings
 from fields_core.detection.crop import crop_face
 from fields_core.detection.face_detector import FaceDetector
-from fields_core.encoder.runtime import EncoderRuntime
 from fields_core.errors import FieldsError, NoFaceError
-from fields_core.fitting import EncodedFit, FitPriors, LandmarkFitter, landmark_errors
+from fields_core.fitting import FitPriors, LandmarkFitter, landmark_errors
 from fields_core.head import HeadModel, load_head
 from fields_core.progress import CancelToken
 from fields_core.render import AppearanceFitter, TextureProjector
+
+if TYPE_CHECKING:
+    from fields_core.encoder.runtime import EncoderRuntime
+    from fields_core.fitting.encoded_fit import EncodedFit
 
 TEXTURE_SIZE = 1024
 
@@ -47,7 +50,7 @@ class Reconstructor:
         encoder: EncoderRuntime | None = None,
     ) -> None:
         self.head = head if head is not None else load_head()
-        self._encoder = None if encoder is None else EncodedFit(encoder, self.head)
+        self._encoder = None if encoder is None else _encoded_fit(encoder, self.head)
         self._fitter = LandmarkFitter(self.head)
         self._refiner = LandmarkFitter(self.head, FitPriors.fine())
         self._appearance = AppearanceFitter(self.head)
@@ -168,3 +171,9 @@ class Reconstructor:
         texture = self._projector.project(reconstruction.photo, reconstruction.crop, reconstruction.code)
         timings = replace(reconstruction.timings, texture=time.perf_counter() - start)
         return replace(reconstruction, texture=texture, timings=timings)
+
+
+def _encoded_fit(encoder: EncoderRuntime, head: HeadModel) -> EncodedFit:
+    from fields_core.fitting.encoded_fit import EncodedFit  # 180 MB of libraries that a fit does not need
+
+    return EncodedFit(encoder, head)

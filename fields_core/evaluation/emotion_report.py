@@ -31,7 +31,8 @@ from fields_core.evaluation.emotion_metrics import (
     naturalness,
 )
 from fields_core.evaluation.emotion_probe import ProbeConfig, train_probe
-from fields_core.fitting import EncodedFit, LandmarkFitter
+from fields_core.fitting import LandmarkFitter
+from fields_core.fitting.encoded_fit import EncodedFit
 from fields_core.head.model import HeadModel
 from fields_core.progress import CancelToken, Progress, ProgressCallback
 

@@ -1,7 +1,10 @@
-"""Codes from photos: one damped Gauss-Newton solver with the residuals of landmarks, or the encoder's answer."""
+"""Codes from photos: one damped Gauss-Newton solver with the residuals of landmarks.
 
-from fields_core.fitting.encoded_fit import EncodedFit, find_encoder
+`fields_core.fitting.encoded_fit`, the encoder's answer in the same form, is imported only where an encoder is used: its
+libraries take 180 MB.
+"""
+
 from fields_core.fitting.landmark_fit import FitResult, LandmarkFitter, landmark_errors
 from fields_core.fitting.priors import FitPriors
 
-__all__ = ["EncodedFit", "FitPriors", "FitResult", "LandmarkFitter", "find_encoder", "landmark_errors"]
+__all__ = ["FitPriors", "FitResult", "LandmarkFitter", "landmark_errors"]

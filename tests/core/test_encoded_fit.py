@@ -14,7 +14,7 @@ from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo, build_enc
 from fields_core.encoder.face_encoder import EncoderConfig, FaceEncoder
 from fields_core.encoder.runtime import EncoderRuntime
 from fields_core.errors import ModelFileError
-from fields_core.fitting import EncodedFit, find_encoder
+from fields_core.fitting.encoded_fit import EncodedFit, find_encoder
 from fields_core.head import HeadModel
 from fields_core.pipeline import Reconstructor
 from tests.core.test_pipeline import ScriptedDetector, face_of
