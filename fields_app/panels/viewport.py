@@ -177,11 +177,13 @@ class Viewport(QFrame):
         """A frame now, quick and rough; a smooth one when nothing moves any more."""
         if not self._rest.isActive():
             self._scene.set_smooth(False)
+            self._backend.set_rough(True)
         self._rest.start()
         self._backend.draw()
 
     def _smooth(self) -> None:
         self._scene.set_smooth(True)
+        self._backend.set_rough(False)
         self._backend.draw()
 
     def _show_mode(self) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ _INPUT = {
 
 _GL_RENDERER = 0x1F01
 _SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "swrast", "software", "gdi generic")
+_ROUGH = 0.7  # of the resolution while the head moves: half the pixels for software to fill
 
 
 class Backend(Protocol):
@@ -44,6 +46,9 @@ class Backend(Protocol):
 
     def draw(self) -> None:
         """Ask for a frame; returns at once."""
+
+    def set_rough(self, rough: bool) -> None:
+        """Whether the next frames may be coarser, for speed while something moves."""
 
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3) RGB of the present scene, device pixels."""
@@ -79,6 +84,9 @@ class OpenGLBackend:
     def draw(self) -> None:
         QOpenGLWidget.update(self.plotter)  # plotter.render() would draw twice
 
+    def set_rough(self, rough: bool) -> None:
+        """Does nothing: a widget's framebuffer has the widget's size."""
+
     def image(self) -> NDArray[np.uint8]:
         picture = self.plotter.grabFramebuffer().convertToFormat(QImage.Format.Format_RGBX8888)
         rows = np.frombuffer(picture.constBits(), np.uint8).reshape(picture.height(), picture.width(), 4)
@@ -100,11 +108,17 @@ class ImageBackend:
         self.plotter.show(auto_close=False, interactive=False)
         self.widget: QWidget = _Picture(self._upside_down, self._resized, parent)
         self._stale = True
+        self._size, self._rough = QSize(320, 240), False
         self._pixels: NDArray[np.uint8] = np.zeros((1, 1, 4), np.uint8)
 
     def draw(self) -> None:
         self._stale = True
         self.widget.update()
+
+    def set_rough(self, rough: bool) -> None:
+        if rough != self._rough:
+            self._rough = rough
+            self._fit_window()
 
     def image(self) -> NDArray[np.uint8]:
         return np.ascontiguousarray(self._upside_down()[::-1, :, :3])
@@ -117,7 +131,9 @@ class ImageBackend:
             width, height = window.GetSize()
             pixels = vtkUnsignedCharArray()
             window.GetRGBACharPixelData(0, 0, width - 1, height - 1, 0, pixels)
-            self._pixels = vtk_to_numpy(pixels).reshape(height, width, 4)
+            drawn = vtk_to_numpy(pixels).reshape(height, width, 4)
+            # Qt takes ten times as long to enlarge a picture that it also turns upside down.
+            self._pixels = cv2.resize(drawn, self._size.toTuple()) if self._rough else drawn
             self._stale = False
         return self._pixels
 
@@ -126,8 +142,14 @@ class ImageBackend:
         self.widget.close()
 
     def _resized(self, size: QSize) -> None:
-        self.plotter.window_size = [max(size.width(), 16), max(size.height(), 16)]
+        self._size = size
+        self._fit_window()
         self.draw()
+
+    def _fit_window(self) -> None:
+        share = _ROUGH if self._rough else 1.0
+        self.plotter.window_size = [max(round(side * share), 16) for side in (self._size.width(), self._size.height())]
+        self._stale = True
 
 
 class _Picture(QWidget):

@@ -122,12 +122,15 @@ def _plain_rate(application: object, mesh: object) -> float:
 
 
 def _frame_rate(application: object, viewport: object) -> float:
+    """Turn the head as a user does who holds an arrow key down."""
+    from PySide6.QtCore import QEvent, Qt
+    from PySide6.QtGui import QKeyEvent
+
     def frame() -> None:
-        viewport.scene.orbit(2.0, 0.0)  # type: ignore[attr-defined]
-        viewport.backend.draw()  # type: ignore[attr-defined]
+        press = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Right, Qt.KeyboardModifier.NoModifier)
+        application.sendEvent(viewport, press)  # type: ignore[attr-defined]
         application.processEvents()  # type: ignore[attr-defined]
 
-    viewport.scene.set_smooth(False)  # type: ignore[attr-defined]
     return _rate(frame)
 
 
