@@ -96,6 +96,7 @@ class Workbench(QObject):
 
     def _wire(self) -> None:
         window, photo, sliders = self.window, self.window.photo, self.window.sliders
+        window.add_undo(self.editing.undo_stack)
         window.dropped.connect(self.reconstruction.open_mime)
         window.closing.connect(self.stop)
         window.open_action.triggered.connect(self._ask_photos)
@@ -113,6 +114,7 @@ class Workbench(QObject):
         photo.mesh_box.toggled.connect(self.editing.want_overlay)
         self.reconstruction.thumbnail_ready.connect(photo.set_thumbnail)
         sliders.value_edited.connect(self.editing.set_value)
+        sliders.edit_finished.connect(self.editing.end_drag)
         sliders.reset_requested.connect(self.editing.reset)
         sliders.neutral_requested.connect(self.editing.relax)
 

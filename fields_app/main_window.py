@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QKeySequence,
     QStatusTipEvent,
+    QUndoStack,
 )
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
 
@@ -127,6 +128,7 @@ class MainWindow(QMainWindow):
         self.quit_action = self._action(file, self.tr("&Quit"), "Ctrl+Q", "", self.close)
 
         edit = self.menuBar().addMenu(self.tr("&Edit"))
+        self._edit_menu = edit
         self.refine_action = self._action(
             edit, self.tr("&Refine fit"), "Ctrl+R", self.tr("Fits the head to the photo again, from where it is")
         )
@@ -149,6 +151,19 @@ class MainWindow(QMainWindow):
         self._action(view, self.tr("&Mesh over photo"), "Ctrl+M", "", self.photo.mesh_box.toggle)
 
         self.about_action = self._action(self.menuBar().addMenu(self.tr("&Help")), self.tr("&About FIELDS"), "F1")
+
+    def add_undo(self, stack: QUndoStack) -> None:
+        """Undo and redo at the top of the Edit menu, with the name of the step."""
+        first = self._edit_menu.actions()[0]
+        self.undo_action = stack.createUndoAction(self, self.tr("&Undo"))
+        self.redo_action = stack.createRedoAction(self, self.tr("&Redo"))
+        for action, keys in (
+            (self.undo_action, QKeySequence.StandardKey.Undo),
+            (self.redo_action, QKeySequence.StandardKey.Redo),
+        ):
+            action.setShortcuts(QKeySequence.keyBindings(keys))
+            self._edit_menu.insertAction(first, action)
+        self._edit_menu.insertSeparator(first)
 
     def _action(
         self,

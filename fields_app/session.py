@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ class Person:
     """With the user's edits."""
     mesh: HeadMesh
     """Of the edited code, or of a slightly older one while a newer is being computed."""
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    """Unique and lasting: undo steps and projects refer to it."""
 
     @property
     def edited(self) -> bool:
@@ -145,7 +148,7 @@ class Session(QObject):
 
     def replace_person(self, index: int, reconstruction: Reconstruction) -> None:
         """A refinement: the new fit replaces original and edits of one face."""
-        self._put(index, Person(reconstruction, reconstruction.code, reconstruction.mesh))
+        self._put(index, Person(reconstruction, reconstruction.code, reconstruction.mesh, self.people[index].id))
         self.people_changed.emit()
         if index == self.selected:
             self._shown_changed()
@@ -156,6 +159,12 @@ class Session(QObject):
         self.selected = index
         self.overlay = None
         self._shown_changed()
+
+    def show_person(self, person: str) -> bool:
+        """Select the person of that id ("": the rest head is shown anyway); whether it could be shown."""
+        index = next((i for i, p in enumerate(self.people) if p.id == person), -1)
+        self.select(index)
+        return self.selected == index
 
     def edit(self, code: FaceCode) -> None:
         """Change the shown code. Every edit goes through here; the mesh follows by `set_mesh`."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
+from PySide6.QtGui import QUndoStack
 
+from fields_app.commands import EditCode
 from fields_app.controllers.engine import Engine
 from fields_app.panels.message_bar import MessageBar
 from fields_app.parameters import Parameter, read_all
@@ -35,12 +37,19 @@ class _OverlayRequest:
 
 
 class EditingController(QObject):
-    """Owns the threads that pose the head and draw it over the photo; both take only the latest wish."""
+    """The one door of edits, with undo. Owns the threads that pose the head and draw it over the photo; both take only
+    the latest wish.
+
+    Attributes:
+        undo_stack: every edit of every person, in order.
+    """
 
     def __init__(self, session: Session, messages: MessageBar, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._messages = messages
+        self.undo_stack = QUndoStack(self)
+        self._drag = 0  # part of every merge key; grows when a drag ends, so that the next one is a step of its own
         self._engine: Engine | None = None
         self._selection = 0  # grows with every other face or photo; requests of an older one are stale
         self._overlay_wanted = False
@@ -62,7 +71,8 @@ class EditingController(QObject):
         """A slider says: this value (shown units)."""
         code = self._session.code
         if code is not None:
-            self._apply(self._parameters[key].write(code, value))
+            parameter = self._parameters[key]
+            self.apply(parameter.write(code, value), self.tr(parameter.label), merge=f"value {key}")
 
     def reset(self, keys: Sequence[str]) -> None:
         """These parameters back to the photo's values."""
@@ -71,17 +81,19 @@ class EditingController(QObject):
             return
         parameters = [self._parameters[key] for key in keys]
         if len(parameters) == len(self._parameters):
-            self._apply(reference)
+            self.apply(reference, self.tr("Reset to photo"))
             return
         for parameter, value in zip(parameters, read_all(parameters, reference), strict=True):
             code = parameter.write(code, value)
-        self._apply(code)
+        names = ", ".join(self.tr(parameter.label) for parameter in parameters[:2])
+        self.apply(code, self.tr("Reset %1").replace("%1", names))
 
     def relax(self) -> None:
         """A neutral face that keeps identity, pose and camera."""
         code, rest = self._session.code, self._session.rest
         if code is not None and rest is not None:
-            self._apply(code.replace(**{name: getattr(rest.neutral, name).clone() for name in _RELAXED}))
+            relaxed = code.replace(**{name: getattr(rest.neutral, name).clone() for name in _RELAXED})
+            self.apply(relaxed, self.tr("Neutral face"))
 
     def want_overlay(self, wanted: bool) -> None:
         """Whether the head over the photo is on show; while it is not, nothing is drawn."""
@@ -92,10 +104,30 @@ class EditingController(QObject):
         self._mesh_thread.stop()
         self._overlay_thread.stop()
 
-    def _apply(self, code: FaceCode) -> None:
-        """Every edit comes through here (and later becomes an undo step)."""
-        self._session.edit(code)
-        self._mesh_thread.submit(_MeshRequest(self._selection, self._session.selected, code))
+    def apply(self, code: FaceCode, text: str, merge: str = "") -> None:
+        """Change the shown code as one undo step. Every edit comes through here.
+
+        Args:
+            code: the new code.
+            text: what the undo menu calls it.
+            merge: equal non-empty keys in a row become one step, until `end_drag`.
+        """
+        before = self._session.code
+        if before is None:
+            return
+        person = self._session.person
+        key = f"{merge} {self._drag}" if merge else ""
+        self.undo_stack.push(EditCode(self._show, person.id if person is not None else "", before, code, text, key))
+
+    def end_drag(self) -> None:
+        """The slider has been let go: its next move is a step of its own."""
+        self._drag += 1
+
+    def _show(self, person: str, code: FaceCode) -> None:
+        """Put a code in, and show whose it is: an undo that one cannot see would be a riddle."""
+        if self._session.show_person(person):
+            self._session.edit(code)
+            self._mesh_thread.submit(_MeshRequest(self._selection, self._session.selected, code))
 
     def _selection_changed(self) -> None:
         self._selection += 1

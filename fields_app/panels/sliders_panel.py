@@ -108,11 +108,13 @@ class SlidersPanel(QFrame):
 
     Signals:
         value_edited(key, value): a slider moved or a number was typed.
+        edit_finished(): the slider was let go; until then its moves are one edit.
         reset_requested(keys): back to the photo's values.
         neutral_requested(): a relaxed face, keeping identity and pose.
     """
 
     value_edited = Signal(str, float)
+    edit_finished = Signal()
     reset_requested = Signal(object)
     neutral_requested = Signal()
 
@@ -201,6 +203,7 @@ class SlidersPanel(QFrame):
         key = slider.parameter.key
         self._sliders[key] = slider
         slider.edited.connect(lambda value: self.value_edited.emit(key, value))
+        slider.finished.connect(self.edit_finished)
         slider.reset_requested.connect(lambda: self.reset_requested.emit((key,)))
 
     def _show_values(self) -> None:

@@ -19,6 +19,7 @@ class _FillSlider(QSlider):
     """A horizontal slider whose bar starts at zero, wherever zero is, and that shows where "reset" goes."""
 
     reset_requested = Signal()
+    released = Signal()
 
     def __init__(self, zero: float, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
@@ -69,6 +70,12 @@ class _FillSlider(QSlider):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self.setSliderDown(False)
+        self.released.emit()
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        super().keyReleaseEvent(event)
+        if not event.isAutoRepeat():
+            self.released.emit()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.setSliderDown(False)
@@ -141,10 +148,12 @@ class ValueSlider(QWidget):
 
     Signals:
         edited(value): the user chose another value (shown units).
+        finished(): the drag, the held key or the typing has ended.
         reset_requested(): the user double-clicked.
     """
 
     edited = Signal(float)
+    finished = Signal()
     reset_requested = Signal()
 
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
@@ -169,6 +178,7 @@ class ValueSlider(QWidget):
 
         self._slider.valueChanged.connect(self._slider_moved)
         self._slider.reset_requested.connect(self.reset_requested)
+        self._slider.released.connect(self.finished)
         self.number.entered.connect(self._number_entered)
         self.set_value(self._value)
 
@@ -200,6 +210,7 @@ class ValueSlider(QWidget):
 
     def _number_entered(self, value: float) -> None:
         self._take(min(max(value, self.parameter.minimum), self.parameter.maximum))
+        self.finished.emit()
 
     def _take(self, value: float) -> None:
         self.set_value(value)
