@@ -65,6 +65,10 @@ class CodeFileError(FieldsError):
     """A face code (npz or JSON) that is damaged or belongs to another head model."""
 
 
+class ProjectError(FieldsError):
+    """A project that is damaged, hostile, of another head model, or written by a newer program."""
+
+
 class FitError(FieldsError):
     """Landmarks to which no head could be fitted (not finite, too few, degenerate)."""
 
@@ -75,3 +79,11 @@ class ExportError(FieldsError):
 
 class SettingsError(FieldsError):
     """An option, argument or configuration value that makes no sense."""
+
+
+class SourceError(FieldsError):
+    """A camera, clip, folder of pictures or stream that cannot be opened, or that stopped delivering."""
+
+
+class TakeError(FieldsError):
+    """A recorded take that is damaged, hostile or of another head model, or an edit of it that makes no sense."""
