@@ -10,7 +10,8 @@ from fields_core.cli.photos import folder_names
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import FieldsError
 
-FORMATS = ("obj", "glb", "ply", "stl", "npz", "json", "turntable")
+FORMATS = ("obj", "glb", "usd", "ply", "stl", "npz", "json", "turntable")
+TARGETS = ("general", "blender", "unity", "unreal", "maya")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -26,6 +27,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--format", default="glb", metavar="LIST", help=f"comma-separated: {', '.join(FORMATS)} (default: glb)"
     )
+    parser.add_argument(
+        "--for",
+        dest="target",
+        choices=TARGETS,
+        default="general",
+        help="the program that will read the files: sets unit and axes (default: general: metres, Y up; STL in mm)",
+    )
     parser.add_argument("--head", metavar="FILE", help="the head model the codes were made with, if not the open head")
     parser.set_defaults(run=run)
 
@@ -34,6 +42,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Export every code; one that fails never stops the others."""
     formats = parse_choices(arguments.format, FORMATS, "format")
     out = writable_folder(arguments.out)
+    from fields_core.export import TARGETS as SPACES
     from fields_core.export import export_code
     from fields_core.head import load_code, load_head
 
@@ -45,7 +54,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             code = load_code(path, head)
             for face in range(len(code)):
                 stem = name if len(code) == 1 else f"{name}-{face + 1}"
-                for written in export_code(code[face], head, out, formats, stem):
+                for written in export_code(code[face], head, out, formats, stem, SPACES[arguments.target]):
                     terminal.write(f"{written}\n")
         except Exception as error:  # noqa: BLE001 - whatever one code does, the others are still wanted
             terminal.fail(error if isinstance(error, FieldsError) else terminal.bug(error))

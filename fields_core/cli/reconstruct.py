@@ -17,7 +17,7 @@ from fields_core.progress import Progress
 if TYPE_CHECKING:
     from fields_core.cli.batch import Batch
 
-FORMATS = ("obj", "glb", "ply", "stl", "npz", "json")
+FORMATS = ("obj", "glb", "usd", "ply", "stl", "npz", "json")
 DEFAULT_FORMATS = "glb,json"
 
 

@@ -1,5 +1,17 @@
 """Files other programs read: meshes, morph targets, codes, pictures."""
 
 from fields_core.export.head_files import FORMATS, OVERLAY, HeadFormat, export_code, export_head
+from fields_core.export.space import GENERAL, TARGETS, Space, Target, custom_target
 
-__all__ = ["FORMATS", "OVERLAY", "HeadFormat", "export_code", "export_head"]
+__all__ = [
+    "FORMATS",
+    "GENERAL",
+    "OVERLAY",
+    "TARGETS",
+    "HeadFormat",
+    "Space",
+    "Target",
+    "custom_target",
+    "export_code",
+    "export_head",
+]

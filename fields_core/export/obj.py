@@ -1,4 +1,4 @@
-"""Wavefront OBJ with its MTL and PNG: metres, texture coordinates v up, one smooth surface."""
+"""Wavefront OBJ with its MTL and PNG: unit and axes of the surface, texture coordinates v up, one smooth surface."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def write_obj(surface: HeadSurface, path: Path) -> list[Path]:
     Raises:
         ExportError: a file cannot be written.
     """
-    mesh, textured = surface.mesh, surface.texture is not None and len(surface.mesh.uv_faces) > 0
+    mesh, textured = surface.placed, surface.texture is not None and len(surface.mesh.uv_faces) > 0
     material, picture = path.with_suffix(".mtl"), path.with_suffix(".png")
     text = io.StringIO()
-    text.write(f"# {surface.provenance}\n# metres, +Y up, +Z out of the face\n")
+    text.write(f"# {surface.provenance}\n# {surface.space}\n")
     if textured:
         text.write(f"mtllib {material.name}\n")
     text.write("o head\n")

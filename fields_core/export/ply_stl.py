@@ -1,4 +1,4 @@
-"""PLY with vertex colours (metres) and STL (millimetres), both binary and little endian."""
+"""PLY with vertex colours, and STL, both binary, little endian, in the unit and axes of the surface."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fields_core.export.space import UNIT_NAMES
 from fields_core.export.surface import HeadSurface, vertex_normals
 from fields_core.files import replacing
-
-MILLIMETRES = 1000.0  # STL carries no unit; slicers take millimetres
 
 
 def write_ply(surface: HeadSurface, path: Path) -> list[Path]:
@@ -19,7 +18,7 @@ def write_ply(surface: HeadSurface, path: Path) -> list[Path]:
     Raises:
         ExportError: the file cannot be written.
     """
-    mesh = surface.mesh
+    mesh = surface.placed
     columns = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("nx", "<f4"), ("ny", "<f4"), ("nz", "<f4")]
     colours = vertex_colours(surface)
     if colours is not None:
@@ -38,7 +37,7 @@ def write_ply(surface: HeadSurface, path: Path) -> list[Path]:
         "ply",
         "format binary_little_endian 1.0",
         f"comment {surface.provenance}",
-        "comment metres, +Y up, +Z out of the face",
+        f"comment {surface.space}",
         f"element vertex {len(vertices)}",
         *(f"property {kinds[kind]} {name}" for name, kind in columns),
         f"element face {len(faces)}",
@@ -52,19 +51,21 @@ def write_ply(surface: HeadSurface, path: Path) -> list[Path]:
 
 
 def write_stl(surface: HeadSurface, path: Path) -> list[Path]:
-    """Write a binary STL in millimetres, the unit slicers take.
+    """Write a binary STL. The format carries no unit: slicers take millimetres, other programs their own.
 
     Raises:
         ExportError: the file cannot be written.
     """
-    corners = surface.mesh.vertices[surface.mesh.faces].astype(np.float64) * MILLIMETRES
+    mesh = surface.placed
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     records = np.zeros(len(corners), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
     records["normal"], records["corners"] = normals, corners
-    header = f"{surface.provenance}; millimetres".encode("ascii", "backslashreplace")[:80].ljust(80)
+    note = f"{surface.provenance}; {UNIT_NAMES[surface.space.unit]}".encode("ascii", "backslashreplace")
+    header = note[:80].ljust(80) + np.uint32(len(records)).astype("<u4").tobytes()
     with replacing(path) as temporary:
-        temporary.write_bytes(header + np.uint32(len(records)).astype("<u4").tobytes() + records.tobytes())
+        temporary.write_bytes(header + records.tobytes())
     return [path]
 
 

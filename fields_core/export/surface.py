@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fields_core import render
 from fields_core.datatypes import FaceCode, HeadMesh, Reconstruction
 from fields_core.errors import ExportError
+from fields_core.export.space import MODEL_SPACE, Space
 from fields_core.head.model import HeadModel
 
 TEXTURE_SIZE = 1024  # pixels; of the albedo that stands in where no photo texture was made
@@ -26,6 +27,13 @@ class HeadSurface:
     mesh: HeadMesh
     texture: NDArray[np.uint8] | None
     """(T, T, 3) sRGB, first row at v = 1; None if the head model has no albedo and no photo texture was made."""
+    space: Space = MODEL_SPACE
+    """Unit and axes that formats without their own are written in."""
+
+    @property
+    def placed(self) -> HeadMesh:
+        """The mesh in ``space``."""
+        return self.space.place(self.mesh)
 
     @property
     def provenance(self) -> str:
