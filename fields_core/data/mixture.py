@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
@@ -29,11 +31,23 @@ class Ingredient:
     """Of the batch, above 0; the fractions of a mixture are scaled to sum to 1."""
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which part of every batch a process takes: of each kind every ``world``-th sample from number ``rank`` on."""
+
+    rank: int = 0
+    world: int = 1
+
+
+WHOLE = Share()
+
+
 class Mixture:
     """An endless series of batches, each with the same number of samples of each kind.
 
     Batch n follows from the seed and n alone: a run resumes at step n by asking for batch n, and several processes
-    share the work by asking for different ones. Every kind is gone through in random order, anew in each pass.
+    share the work by taking their parts of it, so that a run sees the same batches with any number of processes.
+    Every kind is gone through in random order, anew in each pass.
     """
 
     def __init__(self, ingredients: Sequence[Ingredient], batch_size: int, seed: int) -> None:
@@ -55,17 +69,33 @@ class Mixture:
         self._seed = seed
         self.counts = _counts([item.fraction for item in ingredients], batch_size)
 
-    def batch(self, step: int) -> list[Sample]:
-        """The samples of batch ``step`` (0, 1, 2, ...), kind after kind."""
+    def batch(self, step: int, share: Share = WHOLE) -> list[Sample]:
+        """The samples of batch ``step`` (0, 1, 2, ...), kind after kind, or a process's share of them.
+
+        Raises:
+            SettingsError: more processes than samples of some kind.
+        """
+        if share.world > min(self.counts):
+            raise SettingsError(
+                f"A batch is too small for {share.world} processes",
+                expected="a sample of every kind for each",
+                found=f"{min(self.counts)} of the rarest kind",
+                remedy=f"Set batch_size to at least {math.ceil(sum(self.counts) * share.world / min(self.counts))}.",
+            )
         return [
             item.samples[number]
             for kind, (item, count) in enumerate(zip(self._ingredients, self.counts, strict=True))
-            for number in self._numbers(kind, len(item.samples), step * count, count)
+            for number in self._numbers(kind, len(item.samples), step * count, count)[share.rank :: share.world]
         ]
 
-    def rng(self, step: int) -> np.random.Generator:
-        """The source of chance for the views of batch ``step``."""
-        return np.random.default_rng((self._seed, step, len(self._ingredients)))
+    def chances(self, step: int, share: Share = WHOLE) -> list[np.random.Generator]:
+        """The source of chance for the view of each sample of `batch`."""
+        starts = accumulate(self.counts, initial=0)
+        return [
+            np.random.default_rng((self._seed, step, place))
+            for start, count in zip(starts, self.counts, strict=False)
+            for place in range(start, start + count)[share.rank :: share.world]
+        ]
 
     def _numbers(self, kind: int, size: int, start: int, count: int) -> list[int]:
         """Places start to start + count - 1 of an endless series of shuffles of ``size`` samples."""

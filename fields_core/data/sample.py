@@ -31,6 +31,8 @@ class Sample:
     """(P, P, 3) RGB."""
     landmarks: NDArray[np.float32] | None = field(default=None, repr=False)
     """(478, 2) image frame of this crop."""
+    observed: NDArray[np.float32] | None = field(default=None, repr=False)
+    """(478, 2) where the detector saw them, if ``landmarks`` are known from 3D; None: ``landmarks`` are the detector's."""
     label: int = NO_LABEL
     """`fields_core.encoder.emotion_head.Emotion`, or -1."""
     valence_arousal: tuple[float, float] | None = None
@@ -43,6 +45,8 @@ class Sample:
     """3D truth of this one face, its camera relative to this crop; None without 3D."""
     has_eyelids: bool = True
     """Whether the 3D truth includes the eyelids."""
+    person: str = ""
+    """Who it is, within the source; empty where it does not say."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,8 @@ class SampleBatch:
     """(B, 3, P, P) RGB in [0, 1]."""
     landmarks: Tensor
     """(B, 478, 2) image frame."""
+    observed: Tensor
+    """(B, 478, 2) the same as the detector sees them: what an encoder may know."""
     landmark_weights: Tensor
     """(B,)"""
     emotion: EmotionTruth
@@ -94,8 +100,9 @@ def collate(samples: Sequence[Sample], neutral: FaceCode) -> SampleBatch:
     )
     return SampleBatch(
         images=torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255.0,
-        landmarks=torch.from_numpy(
-            np.stack([absent if sample.landmarks is None else sample.landmarks for sample in samples])
+        landmarks=torch.from_numpy(np.stack([_or(sample.landmarks, absent) for sample in samples])),
+        observed=torch.from_numpy(
+            np.stack([_or(sample.observed, _or(sample.landmarks, absent)) for sample in samples])
         ),
         landmark_weights=torch.tensor([float(sample.landmarks is not None) for sample in samples]),
         emotion=emotion,
@@ -103,3 +110,7 @@ def collate(samples: Sequence[Sample], neutral: FaceCode) -> SampleBatch:
         code_weights=with_code,
         eyelid_weights=with_code * torch.tensor([float(sample.has_eyelids) for sample in samples]),
     )
+
+
+def _or(points: NDArray[np.float32] | None, otherwise: NDArray[np.float32]) -> NDArray[np.float32]:
+    return otherwise if points is None else points

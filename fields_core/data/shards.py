@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import torch
 
+from fields_core.data.holdout import person_named
 from fields_core.data.sample import NO_LABEL, Sample
 from fields_core.datatypes import LANDMARK_COUNT, FaceCode
 from fields_core.errors import FieldsError
@@ -49,6 +50,18 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> int:
                 archive.addfile(member, io.BytesIO(content))
             count += 1
     return count
+
+
+@dataclass(frozen=True)
+class SampleFacts:
+    """A sample but for pictures and points."""
+
+    key: str
+    source: str
+    label: int
+    """NO_LABEL where there is none."""
+    person: str
+    """Empty where nothing says who it is."""
 
 
 class ShardSet:
@@ -89,19 +102,19 @@ class ShardSet:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ShardError(f"Sample {place.key} of {path} cannot be read", found=str(error)) from error
 
-    def labels(self) -> list[int]:
-        """The emotion of every sample (NO_LABEL where there is none), without a look at the pictures.
+    def facts(self) -> list[SampleFacts]:
+        """What is known of every sample without a look at the pictures.
 
         Raises:
             ShardError: a shard cannot be read.
         """
-        found: list[int] = []
+        found: list[SampleFacts] = []
         for path, places in zip(self._paths, self._places, strict=True):
             try:
                 with path.open("rb") as file:
-                    found += [int(json.loads(_read(file, *place.parts[1]))["label"]) for place in places]
+                    found += [_facts(place.key, json.loads(_read(file, *place.parts[1]))) for place in places]
             except (OSError, ValueError, KeyError, TypeError) as error:
-                raise ShardError(f"The labels of {path} cannot be read", found=str(error)) from error
+                raise ShardError(f"What {path} knows of its samples cannot be read", found=str(error)) from error
         return found
 
 
@@ -159,8 +172,11 @@ def _encode(sample: Sample) -> tuple[bytes, bytes, bytes]:
         "intensity": None if math.isnan(sample.intensity) else sample.intensity,
         "confidence": sample.confidence,
         "has_eyelids": sample.has_eyelids,
+        "person": sample.person,
     }
     arrays = {} if sample.landmarks is None else {"landmarks": sample.landmarks}
+    if sample.observed is not None:
+        arrays["observed"] = sample.observed
     if sample.code is not None:
         arrays |= {f"code.{f.name}": getattr(sample.code, f.name)[0].numpy() for f in fields(FaceCode)}
     buffer = io.BytesIO()
@@ -176,22 +192,34 @@ def _decode(key: str, parts: list[bytes]) -> Sample:
         raise ValueError("its picture is damaged")
     with np.load(io.BytesIO(archive), allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    landmarks = arrays.pop("landmarks", None)
-    if landmarks is not None and landmarks.shape != (LANDMARK_COUNT, 2):
-        raise ValueError(f"landmarks of shape {landmarks.shape}, not ({LANDMARK_COUNT}, 2)")
+    landmarks, observed = arrays.pop("landmarks", None), arrays.pop("observed", None)
+    for points in (landmarks, observed):
+        if points is not None and points.shape != (LANDMARK_COUNT, 2):
+            raise ValueError(f"landmarks of shape {points.shape}, not ({LANDMARK_COUNT}, 2)")
     affect, intensity = facts["valence_arousal"], facts["intensity"]
     return Sample(
         key=key,
         source=facts["source"],
         image=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB),
         landmarks=landmarks,
+        observed=observed,
         label=facts.get("label", NO_LABEL),
         valence_arousal=None if affect is None else (affect[0], affect[1]),
         intensity=math.nan if intensity is None else intensity,
         confidence=facts["confidence"],
         code=_code(arrays) if arrays else None,
         has_eyelids=facts["has_eyelids"],
+        person=_person(facts, key),
     )
+
+
+def _facts(key: str, facts: dict[str, Any]) -> SampleFacts:
+    return SampleFacts(key, str(facts["source"]), int(facts.get("label", NO_LABEL)), _person(facts, key))
+
+
+def _person(facts: dict[str, Any], key: str) -> str:
+    # Shards of FIELDS 0.1 name nobody; file names of some data sets do.
+    return str(facts.get("person") or person_named(facts["source"], key))
 
 
 def _code(arrays: dict[str, np.ndarray]) -> FaceCode:

@@ -121,7 +121,7 @@ class StageKeeper(pl.Callback):
 
     def _log(self, trainer: pl.Trainer, module: EncoderTraining, step: int) -> None:
         now = time.monotonic()
-        images = (step - self._logged_step) * self._config.batch_size * trainer.world_size
+        images = (step - self._logged_step) * self._config.batch_size
         rate = images / max(now - self._logged_at, 1e-9)
         self._logged_at, self._logged_step = now, step
         if trainer.is_global_zero:

@@ -18,6 +18,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
+from fields_core.data.mixture import Share
 from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint, save_checkpoint
 from fields_core.errors import SettingsError
 from fields_core.files import replacing
@@ -133,7 +134,11 @@ class _Run:
         trainer = _trainer(config, stage_steps, folder, keeper)
         resume = folder / RESUME_FILE
         stream = BatchStream(
-            self._mixture, self._neutral, functools.partial(_remaining, trainer, stage_steps), config.data.workers
+            self._mixture,
+            self._neutral,
+            lambda: range(trainer.global_step, stage_steps),
+            config.data.workers,
+            lambda: Share(trainer.global_rank, trainer.world_size),
         )
         trainer.fit(module, stream, ckpt_path=resume if resume.exists() else None, weights_only=True)
         if trainer.is_global_zero:
@@ -155,12 +160,6 @@ class _Run:
 def _leads() -> bool:
     """Whether this process is the first, or the only one, of the run."""
     return not TorchElasticEnvironment.detect() or os.environ["RANK"] == "0"
-
-
-def _remaining(trainer: pl.Trainer, steps: int) -> range:
-    """The batches that this process has yet to see; several processes take turns."""
-    world = trainer.world_size
-    return range(trainer.global_step * world + trainer.global_rank, steps * world, world)
 
 
 def _trainer(config: TrainConfig, steps: int, folder: Path, keeper: StageKeeper) -> pl.Trainer:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from fields_core.data.mixture import Ingredient, Mixture, SampleSet
+from fields_core.data.holdout import held_out
+from fields_core.data.mixture import Ingredient, Mixture, SampleSet, Share
 from fields_core.data.sample import Sample, SampleBatch, collate
 from fields_core.data.shards import ShardSet, shard_paths
 from fields_core.data.view import EvaluationView, TrainingView
@@ -105,18 +106,19 @@ def read_folder(folder: Path, config: DataConfig) -> TrainingData:
     for name in config.sources or present:
         shards = ShardSet(shard_paths(folder, name))
         with_3d = len(shards) > 0 and shards[0].code is not None
-        labels = shards.labels()
-        for held_out in (False, True):
-            numbers = [n for n in range(len(shards)) if (n % config.holdout_every == 0) == held_out]
-            known = [n for n in numbers if labels[n] >= 0]
-            parts.setdefault(("3d" if with_3d else "plain", held_out), []).append(Chosen(shards, numbers))
+        facts = shards.facts()
+        aside = held_out([item.person or f"{item.source}/{item.key}" for item in facts], config.holdout_every)
+        for validating in (False, True):
+            numbers = [n for n in range(len(shards)) if aside[n] == validating]
+            known = [n for n in numbers if facts[n].label >= 0]
+            parts.setdefault(("3d" if with_3d else "plain", validating), []).append(Chosen(shards, numbers))
             if not with_3d:
-                parts.setdefault(("labelled", held_out), []).append(Chosen(shards, known))
-            if not held_out:
-                counts.update(labels[n] for n in known)
+                parts.setdefault(("labelled", validating), []).append(Chosen(shards, known))
+            if not validating:
+                counts.update(facts[n].label for n in known)
     training, validation = (
-        Kinds(*(Joined(parts.get((kind, held_out), [])) for kind in ("3d", "labelled", "plain")))
-        for held_out in (False, True)
+        Kinds(*(Joined(parts.get((kind, validating), [])) for kind in ("3d", "labelled", "plain")))
+        for validating in (False, True)
     )
     return TrainingData(
         tuple(config.sources or present),
@@ -180,30 +182,40 @@ def _declared_scale(folder: Path) -> float | None:
 class _Batches(Dataset[SampleBatch]):
     """Batch n, whoever asks."""
 
-    def __init__(self, mixed: Mixture, neutral: FaceCode) -> None:
-        self._mixed, self._neutral = mixed, neutral
+    def __init__(self, mixed: Mixture, neutral: FaceCode, share: Share) -> None:
+        self._mixed, self._neutral, self._share = mixed, neutral, share
 
     def __getitem__(self, step: int) -> SampleBatch:
-        view = TrainingView(self._mixed.rng(step))
-        return collate([view(sample) for sample in self._mixed.batch(step)], self._neutral)
+        samples, chances = self._mixed.batch(step, self._share), self._mixed.chances(step, self._share)
+        views = [TrainingView(chance)(sample) for sample, chance in zip(samples, chances, strict=True)]
+        return collate(views, self._neutral)
 
 
 class BatchStream:
     """The batches of some steps, in order; each is the same whoever makes it and whenever."""
 
-    def __init__(self, mixed: Mixture, neutral: FaceCode, steps: Callable[[], range], workers: int) -> None:
+    def __init__(
+        self,
+        mixed: Mixture,
+        neutral: FaceCode,
+        steps: Callable[[], range],
+        workers: int,
+        share: Callable[[], Share] = Share,
+    ) -> None:
         """
         Args:
             mixed: whose batches.
             neutral: (1) stands in for absent 3D truth.
             steps: numbers of the batches, asked for when the first batch is.
             workers: processes that make them; 0 makes them when asked for.
+            share: of every batch, asked for when the first batch is.
         """
-        self._batches, self._steps, self._workers = _Batches(mixed, neutral), steps, workers
+        self._mixed, self._neutral, self._steps, self._workers = mixed, neutral, steps, workers
+        self._share = share
 
     def __iter__(self) -> Iterator[SampleBatch]:
         yield from DataLoader(
-            self._batches,
+            _Batches(self._mixed, self._neutral, self._share()),
             batch_size=None,
             sampler=self._steps(),
             num_workers=self._workers,

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from fields_core.data.mixture import Ingredient, Mixture
+from fields_core.data.mixture import WHOLE, Ingredient, Mixture, Share
 from fields_core.data.sample import Sample
 from fields_core.errors import SettingsError
 
@@ -29,6 +29,10 @@ def keys(batch: list[Sample]) -> list[tuple[str, str]]:
     return [(sample.source, sample.key) for sample in batch]
 
 
+def draws(mixed: Mixture, step: int, share: Share = WHOLE) -> list[float]:
+    return [chance.random() for chance in mixed.chances(step, share)]
+
+
 def test_every_batch_holds_the_stated_fractions() -> None:
     mixed = mixture()
     for step in range(10):
@@ -38,8 +42,27 @@ def test_every_batch_holds_the_stated_fractions() -> None:
 def test_a_batch_follows_from_seed_and_step_alone() -> None:
     assert keys(mixture().batch(17)) == keys(mixture().batch(17))
     assert keys(mixture().batch(17)) != keys(mixture(seed=1).batch(17))
-    assert mixture().rng(3).random() == mixture().rng(3).random()
-    assert mixture().rng(3).random() != mixture().rng(4).random()
+    assert draws(mixture(), 3) == draws(mixture(), 3)
+    assert not set(draws(mixture(), 3)) & set(draws(mixture(), 4))
+    assert len(set(draws(mixture(), 3))) == 8
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_the_shares_of_a_batch_make_up_the_batch_and_hold_every_kind(world: int) -> None:
+    mixed = mixture(16)
+    whole = dict(zip(keys(mixed.batch(0)), draws(mixed, 0), strict=True))
+    shares = [
+        dict(zip(keys(mixed.batch(0, share)), draws(mixed, 0, share), strict=True))
+        for share in (Share(rank, world) for rank in range(world))
+    ]
+    assert sum(len(share) for share in shares) == len(whole) == 16
+    assert {key: draw for share in shares for key, draw in share.items()} == whole
+    assert all({source for source, _ in share} == {"3d", "labelled", "plain"} for share in shares)
+
+
+def test_more_processes_than_samples_of_a_kind_are_refused() -> None:
+    with pytest.raises(SettingsError, match="batch_size to at least 12"):
+        mixture(8).batch(0, Share(0, 3))
 
 
 def test_each_pass_sees_every_sample_once() -> None:

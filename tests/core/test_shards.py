@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 import tarfile
 from pathlib import Path
@@ -22,7 +24,18 @@ def code() -> FaceCode:
 def sample(key: str, level: int = 100, with_code: bool = False) -> Sample:
     landmarks = np.linspace(-1, 1, 956, dtype=np.float32).reshape(478, 2)
     image = np.full((32, 32, 3), level, np.uint8)
-    return Sample(key, "wild", image, landmarks, 1, (0.5, -0.25), 0.75, 0.3, code() if with_code else None, False)
+    return Sample(
+        key,
+        "wild",
+        image,
+        landmarks,
+        label=1,
+        valence_arousal=(0.5, -0.25),
+        intensity=0.75,
+        confidence=0.3,
+        code=code() if with_code else None,
+        has_eyelids=False,
+    )
 
 
 def test_samples_come_back_whole_and_in_order(tmp_path: Path) -> None:
@@ -91,7 +104,26 @@ def test_a_damaged_sample_names_itself(tmp_path: Path) -> None:
         ShardSet([path])[0]
 
 
-def test_labels_are_read_without_the_pictures(tmp_path: Path) -> None:
+def test_facts_are_read_without_the_pictures(tmp_path: Path) -> None:
     path = tmp_path / "wild-000000.tar"
-    write_shard(path, [sample("a"), Sample("b", "wild", np.zeros((8, 8, 3), np.uint8))])
-    assert ShardSet([path]).labels() == [1, -1]
+    named = dataclasses.replace(sample("b"), person="Ada", label=-1)
+    write_shard(path, [sample("a"), named, sample("Grace_Hopper_0002_jpg")])
+    facts = ShardSet([path]).facts()
+    assert [(item.key, item.source, item.label, item.person) for item in facts] == [
+        ("a", "wild", 1, ""),
+        ("b", "wild", -1, "Ada"),
+        ("Grace_Hopper_0002_jpg", "wild", 1, "Grace_Hopper"),
+    ]
+    assert [ShardSet([path])[number].person for number in range(3)] == [item.person for item in facts]
+
+
+def test_shards_that_name_nobody_are_still_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = json.dumps
+    monkeypatch.setattr(
+        "fields_core.data.shards.json.dumps",
+        lambda facts, **options: encode({k: v for k, v in facts.items() if k != "person"}, **options),
+    )
+    write_shard(tmp_path / "old-000000.tar", [sample("a")])
+    monkeypatch.undo()
+    assert b"person" not in (tmp_path / "old-000000.tar").read_bytes()
+    assert ShardSet([tmp_path / "old-000000.tar"])[0].person == ""

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from fields_core.data.sample import Sample, SampleBatch, collate
+from fields_core.data.shards import shard_path, write_shard
 from fields_core.data.view import EvaluationView
 from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo
 from fields_core.encoder.emotion_head import EmotionHead
@@ -218,10 +219,25 @@ def test_held_out_samples_are_never_trained_on(tmp_path: Path) -> None:
         keys = [{kind[number].key for number in range(len(kind))} for kind in kinds]
         assert keys[0]
         assert not keys[0] & keys[1]
-    assert (len(data.training.with_3d), len(data.validation.with_3d)) == (4, 2)
-    assert (len(data.training.plain), len(data.validation.plain)) == (9, 3)
-    assert sum(data.class_counts) == len(data.training.labelled) == 6
-    assert all(data.training.labelled[number].label >= 0 for number in range(6))
+    assert len(data.training.with_3d) + len(data.validation.with_3d) == 6
+    assert len(data.training.plain) + len(data.validation.plain) == 12
+    labelled = data.training.labelled
+    assert sum(data.class_counts) == len(labelled)
+    assert all(labelled[number].label >= 0 for number in range(len(labelled)))
+
+
+def test_nobody_is_validated_on_who_was_trained_on(tmp_path: Path, head: HeadModel) -> None:
+    faces = [
+        dataclasses.replace(sample(head, 100 + n, with_3d=False, label=n % 8), person=f"person {n % 10}")
+        for n in range(30)
+    ]
+    write_shard(shard_path(tmp_path, "photos", 0), faces)
+    data = read_folder(tmp_path, TINY.data)
+    people = [{kind[n].person for n in range(len(kind))} for kind in (data.training.plain, data.validation.plain)]
+    assert people[0]
+    assert people[1]
+    assert not people[0] & people[1]
+    assert len(people[0] | people[1]) == 10
 
 
 def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
