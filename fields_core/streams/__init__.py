@@ -1,0 +1,1 @@
+"""Streams: what the tracker sees, sent to other programs while it happens."""

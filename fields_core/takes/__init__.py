@@ -1,0 +1,1 @@
+"""Takes: recordings of tracked faces, edited without changing what was recorded, and exported as animation."""
