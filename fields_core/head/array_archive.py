@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,32 +36,44 @@ def write_arrays(arrays: Mapping[str, Array], path: Path) -> None:
     Raises:
         ExportError: the file cannot be written.
     """
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with replacing(path) as temporary:
+        pack_arrays(arrays, temporary)
+
+
+def pack_arrays(arrays: Mapping[str, Array], target: Path | IO[bytes], level: int = 9) -> None:
+    """The npz of `write_arrays` straight into a file or stream; ``level`` trades time (1) for size (9)."""
+    with zipfile.ZipFile(target, "w") as archive:
         for name, array in arrays.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, np.asarray(array, order="C"), version=(1, 0), allow_pickle=False)
             info = zipfile.ZipInfo(f"{name}.npy", _ZIP_EPOCH)
             info.create_system = 3  # Unix, whatever this machine is
             info.external_attr = 0o644 << 16
-            archive.writestr(info, member.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=9)
+            archive.writestr(info, member.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=level)
 
 
 def read_arrays(
-    path: Path, *, limit_bytes: int, only: Collection[str] = (), error: type[FieldsError] = ModelFileError
+    path: Path,
+    *,
+    limit_bytes: int,
+    only: Collection[str] = (),
+    error: type[FieldsError] = ModelFileError,
+    stream: IO[bytes] | None = None,
 ) -> dict[str, Array]:
     """Read an npz written by anybody.
 
     Args:
-        path: the file.
+        path: the file; only its name for messages where there is a ``stream``.
         limit_bytes: the most bytes all members that are read may hold together once decompressed.
         only: the members to read; all if empty.
         error: the kind of error to raise.
+        stream: the npz itself, where it is a part of another file.
 
     Raises:
         error: not an npz, damaged, too large, or holding anything but plain numbers and texts.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(stream or path) as archive:
             members = [info for info in archive.infolist() if not only or info.filename.removesuffix(".npy") in only]
             _check_sizes(path, members, limit_bytes, error)
             return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in members}

@@ -47,10 +47,12 @@ _LABELS = {
 """Fields written as {label: value} in JSON, beside ``expression``; the others are lists."""
 _LIMITS = {
     "shape": 20.0,
+    "expression": 20.0,
     "head_pose": 2 * math.pi,
     "neck_pose": 2 * math.pi,
     "jaw_pose": 2 * math.pi,
     "eye_pose": 2 * math.pi,
+    "eyelids": 20.0,
     "camera": 1e4,
     "lighting": 1e4,
     "albedo": 20.0,
@@ -224,6 +226,23 @@ def _check_names(path: Path, what: str, found: tuple[str, ...], expected: tuple[
 
 def _check(path: Path, values: Mapping[str, Array], head: HeadModel) -> None:
     """Sizes, finiteness and bounds of every part."""
+    check_magnitudes(path, values, head)
+    bounds = head.expression_bounds.cpu().numpy()
+    _check_bounds(path, values["expression"], bounds, head.expression_names)
+    _check_bounds(path, values["eyelids"], np.array([[0.0, 1.0]] * 2), ("the left eyelid", "the right eyelid"))
+
+
+def check_magnitudes(path: Path, values: Mapping[str, Array], head: HeadModel) -> None:
+    """Everything that must hold of any code, in bounds or exaggerated: sizes, finite numbers, a possible magnitude.
+
+    Args:
+        path: the file they come from, for messages.
+        values: the parts of a `FaceCode` by name, as arrays of one row a face.
+        head: the model they belong to.
+
+    Raises:
+        CodeFileError: they do not hold.
+    """
     neutral = head.neutral_code()
     count = len(values["shape"]) if values["shape"].ndim else 0
     if count < 1:
@@ -239,9 +258,6 @@ def _check(path: Path, values: Mapping[str, Array], head: HeadModel) -> None:
             _fail(path, f"{name} within {limit:.4g} of 0 ({UNITS[name]})", f"{np.abs(array).max():.4g}")
     if (values["camera"][:, 0] <= 0).any():
         _fail(path, "a camera scale above 0", f"{values['camera'][:, 0].min():.4g}")
-    bounds = head.expression_bounds.cpu().numpy()
-    _check_bounds(path, values["expression"], bounds, head.expression_names)
-    _check_bounds(path, values["eyelids"], np.array([[0.0, 1.0]] * 2), ("the left eyelid", "the right eyelid"))
 
 
 def _check_bounds(path: Path, array: Array, bounds: Array, names: tuple[str, ...]) -> None:
