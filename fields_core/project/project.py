@@ -34,7 +34,7 @@ class ProjectPhoto:
     name: str
     """For the user: the file's name, or "picture"."""
     width: int
-    """Pixels, as `load_photo` gives it: face boxes and crops are in these."""
+    """Pixels, as `load_photo` gives it: face boxes and crops are in these. 0: it was never looked at."""
     height: int
     path: Path | None = None
     """Where the file is; None for a pasted picture, or one that was not found when the project was read."""
@@ -46,6 +46,10 @@ class ProjectPhoto:
     """Known once the project has been written; None before, and for a picture without a file."""
     thumbnail: NDArray[np.uint8] | None = field(default=None, repr=False)
     """(h, w, 3) RGB, the longer side 256 pixels or less."""
+    reconstructed: bool = True
+    """Whether faces have been looked for in it."""
+    id: str = ""
+    """Unique and lasting."""
     sought: tuple[Path, ...] = ()
     """Of a photo that was not found: where it was looked for."""
 
@@ -84,6 +88,10 @@ class ProjectIdentity:
     name: str
     shape: NDArray[np.float32] | None = field(default=None, repr=False)
     """(S,) identity coefficients fused from all photos, standard deviations; None until they were fused."""
+    rest: FaceCode | None = field(default=None, repr=False)
+    """This person's face at rest (one face); None until the user says which it is."""
+    id: str = ""
+    """Unique and lasting."""
 
 
 @dataclass(frozen=True, eq=False)

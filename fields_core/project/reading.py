@@ -143,8 +143,10 @@ def _photo(path: Path, container: Container, index: int, record: Record, unpack:
         small = pictures.decode(path, member, data, least=1, greatest=pictures.THUMBNAIL_SIDE)
     photo = ProjectPhoto(
         name=name,
-        width=record.integer("width", 1, _MAX_SIDE),
-        height=record.integer("height", 1, _MAX_SIDE),
+        width=record.integer("width", 0, _MAX_SIDE),
+        height=record.integer("height", 0, _MAX_SIDE),
+        reconstructed=record.flag("reconstructed"),
+        id=record.text("id"),
         fingerprint=wanted,
         thumbnail=small,
     )
@@ -175,9 +177,16 @@ def _identities(
     fused = [record.flag("fused") for record in records]
     count = sum(fused)
     shapes = iter(_array(path, arrays, "identity_shapes", (count, head.n_shape), 20.0) if count else ())
+    resting = [record.flag("rest") for record in records]
+    codes = iter(_codes(path, arrays, "resting", sum(resting), head))
     return tuple(
-        ProjectIdentity(record.text("name"), next(shapes).astype(np.float32) if known else None)
-        for record, known in zip(records, fused, strict=True)
+        ProjectIdentity(
+            name=record.text("name"),
+            shape=next(shapes).astype(np.float32) if has_shape else None,
+            rest=next(codes) if has_rest else None,
+            id=record.text("id"),
+        )
+        for record, has_shape, has_rest in zip(records, fused, resting, strict=True)
     )
 
 

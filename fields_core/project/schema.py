@@ -14,12 +14,23 @@ from typing import Any, NoReturn
 from fields_core.errors import ProjectError
 
 FORMAT = "fields-project"
-SCHEMA = 1
+SCHEMA = 2
 """The version written. Raise it with every change that an older program would misread, and add to `MIGRATIONS`."""
 
 Content = dict[str, Any]
-MIGRATIONS: Mapping[int, Callable[[Content], Content]] = {}
-"""From version n to n + 1; each gets a JSON object of its own to change."""
+
+
+def _to_2(content: Content) -> Content:
+    """Version 2 names photos and identities for good, and knows photos that were never looked at and faces at rest."""
+    for kind, added in (("photos", {"reconstructed": True}), ("identities", {"rest": False}), ("faces", {})):
+        for i, entry in enumerate(content.get(kind) or ()):
+            entry |= added
+            entry["id"] = entry.get("id") or f"{kind}-{i + 1}"
+    return content
+
+
+MIGRATIONS: Mapping[int, Callable[[Content], Content]] = {1: _to_2}
+"""From version n to n + 1; each gets a JSON object of its own to change. What they stumble over is a damaged file."""
 
 _MAX_TEXT = 10_000
 _MAX_ITEMS = 100_000
@@ -50,8 +61,11 @@ def parse(path: Path, data: bytes) -> Record:
             found=f"schema {version}, written by FIELDS {record.text('written_by', '')[:40] or 'unknown'}",
             remedy="Update FIELDS, then open it again. The file was not changed.",
         )
-    for step in range(version, SCHEMA):
-        content = MIGRATIONS[step](content)
+    try:
+        for step in range(version, SCHEMA):
+            content = MIGRATIONS[step](content)
+    except (TypeError, AttributeError, ValueError) as cause:
+        raise unusable(path, f"a project of schema {version}", str(cause)[:200]) from cause
     return Record(path, content, "project.json")
 
 

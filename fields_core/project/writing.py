@@ -117,7 +117,10 @@ class ProjectWriter:
             "rest": project.rest is not None,
             "photos": photos,
             "faces": faces,
-            "identities": [{"name": i.name, "fused": i.shape is not None} for i in project.identities],
+            "identities": [
+                {"id": i.id, "name": i.name, "fused": i.shape is not None, "rest": i.rest is not None}
+                for i in project.identities
+            ],
             "view": dict(project.view),
         }
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
@@ -140,7 +143,9 @@ class ProjectWriter:
         if member is not None:
             place = None  # whoever is given the file learns no folder names
         return {
+            "id": photo.id,
             "name": photo.name,
+            "reconstructed": photo.reconstructed,
             "width": photo.width,
             "height": photo.height,
             "member": member,
@@ -186,6 +191,9 @@ def arrays_of(project: Project) -> dict[str, Array]:
     fused = [identity.shape for identity in project.identities if identity.shape is not None]
     if fused:
         arrays["identity_shapes"] = np.stack(fused).astype(np.float32)
+    resting = [identity.rest for identity in project.identities if identity.rest is not None]
+    if resting:
+        arrays |= {f"resting/{name}": value for name, value in _rows(resting).items()}
     return arrays
 
 
@@ -201,6 +209,7 @@ def check_project(project: Project, path: Path, head: HeadModel) -> None:
         )
     codes = [code for face in project.faces for code in (face.original, face.code)]
     codes += [project.rest] if project.rest is not None else []
+    codes += [identity.rest for identity in project.identities if identity.rest is not None]
     try:
         if codes:
             check_magnitudes(path, _rows(codes), head)

@@ -49,7 +49,15 @@ def make_face(head: HeadModel, photo: int, seed: int) -> ProjectFace:
 def make_project(head: HeadModel, folder: Path) -> Project:
     """Its photos lie in ``folder``."""
     photos = tuple(
-        ProjectPhoto(path.name, 160, 120, path=path, thumbnail=thumbnail(np.full((120, 160, 3), 90 + i, np.uint8)))
+        ProjectPhoto(
+            path.name,
+            160,
+            120,
+            path=path,
+            thumbnail=thumbnail(np.full((120, 160, 3), 90 + i, np.uint8)),
+            reconstructed=i == 0,
+            id=f"photo-{i}",
+        )
         for i, path in enumerate(make_photo(folder / f"photo {i}.png", i) for i in range(2))
     )
     return Project(
@@ -57,7 +65,10 @@ def make_project(head: HeadModel, folder: Path) -> Project:
         expression_names=head.expression_names,
         photos=photos,
         faces=(make_face(head, 0, 0), make_face(head, 0, 1), make_face(head, 1, 2)),
-        identities=(ProjectIdentity("Anna", np.full(head.n_shape, 0.5, np.float32)), ProjectIdentity("Bert")),
+        identities=(
+            ProjectIdentity("Anna", np.full(head.n_shape, 0.5, np.float32), id="anna"),
+            ProjectIdentity("Bert", rest=make_face(head, 0, 5).code, id="bert"),
+        ),
         selected_photo=0,
         selected_face=1,
         view={"mode": "textured", "overlay": True, "opacity": 0.5},

@@ -110,6 +110,13 @@ def test_everything_comes_back_as_it_was(head: HeadModel, tmp_path: Path, unpack
     assert [identity.name for identity in after.identities] == ["Anna", "Bert"]
     assert np.array_equal(after.identities[0].shape, before.identities[0].shape)
     assert after.identities[1].shape is None
+    assert [identity.id for identity in after.identities] == ["anna", "bert"]
+    assert after.identities[0].rest is None
+    assert after.identities[1].rest is not None
+    assert before.identities[1].rest is not None
+    assert same_code(after.identities[1].rest, before.identities[1].rest)
+    assert [photo.id for photo in after.photos] == ["photo-0", "photo-1"]
+    assert [photo.reconstructed for photo in after.photos] == [True, False]
     assert (after.selected_photo, after.selected_face) == (0, 1)
     assert after.rest is not None
     assert same_code(after.rest, rest)
@@ -279,7 +286,10 @@ def test_faulty_arrays_are_refused(
         lambda c: c["faces"][0].update(rotation_degrees=45.5),
         lambda c: c["faces"][0].update(scores={"jawOpen": "wide"}),
         lambda c: c["faces"].append(c["faces"][0]),
-        lambda c: c["photos"][0].update(width=0),
+        lambda c: c["photos"][0].update(width=-1),
+        lambda c: c["identities"][0].update(rest=True),
+        lambda c: c.update(schema=1, photos=7),
+        lambda c: c.update(schema=1, faces=["a"]),
         lambda c: c["photos"][0].update(name=None),
         lambda c: c["photos"][0].update(sha256="../x"),
         lambda c: c["photos"][0].update(member="../../evil.png"),
@@ -470,6 +480,11 @@ def test_a_project_of_the_first_version_still_opens(head: HeadModel, unpack: Pat
     assert [face.name for face in after.faces] == ["", "Anna", "Anna"]
     assert after.faces[1].identity == 0
     assert after.identities[0].name == "Anna"
+    assert all(photo.reconstructed for photo in after.photos)
+    for items in (after.photos, after.faces, after.identities):
+        names = [item.id for item in items]
+        assert all(names)
+        assert len(set(names)) == len(names)
     assert (after.selected_photo, after.selected_face) == (0, 1)
 
 
