@@ -61,12 +61,16 @@ class LandmarkFitter:
     Args:
         head: a head model with landmarks.
         priors: what is known before looking; the default is right for photos.
+        identity: (S,) shape coefficients of the one person to be fitted. They stay as they are, whatever the priors
+            say, and every code that comes out has them: a third of the unknowns, and half the time.
 
     Raises:
         FitError: the head model has no landmarks.
     """
 
-    def __init__(self, head: HeadModel, priors: FitPriors | None = None) -> None:
+    def __init__(
+        self, head: HeadModel, priors: FitPriors | None = None, identity: NDArray[np.floating] | None = None
+    ) -> None:
         if not head.has_landmarks:
             raise FitError(
                 f"The head model {head.name} has no landmarks",
@@ -75,7 +79,8 @@ class LandmarkFitter:
             )
         self._head = head
         self.priors = priors or FitPriors()
-        self._model = LandmarkModel(head, self.priors.n_shape)
+        self._identity = None if identity is None else np.asarray(identity, dtype=np.float64)
+        self._model = LandmarkModel(head, self.priors.n_shape if identity is None else 0, self._identity)
         self._ids = head.landmark_ids.cpu().numpy()
         self._constraints = self.priors.constraints(head, self._model.unknowns)
         self._trust = np.sqrt(head.landmark_weights.detach().cpu().double().numpy())
@@ -215,6 +220,8 @@ class LandmarkFitter:
         u = self._model.unknowns
         base = self._head.neutral_code(len(x)) if initial is None else initial.to(torch.device("cpu")).to(torch.float32)
         shape = base.shape.clone()
+        if self._identity is not None:
+            shape[:] = _tensor(self._identity)
         shape[:, : u.n_shape] = _tensor(x[:, u.shape])
         return base.replace(
             shape=shape,

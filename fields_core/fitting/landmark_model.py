@@ -73,13 +73,15 @@ class LandmarkModel:
     Args:
         head: a head model with landmarks.
         n_shape: how many leading shape coefficients are unknowns.
+        identity: (S,) shape coefficients of the person seen, where they are known; None is the mean head. Unknown
+            coefficients count from there.
 
     Attributes:
         unknowns: the layout of the solver's vector.
         count: number of landmarks L.
     """
 
-    def __init__(self, head: HeadModel, n_shape: int) -> None:
+    def __init__(self, head: HeadModel, n_shape: int, identity: Array | None = None) -> None:
         self.unknowns = Unknowns(min(n_shape, head.n_shape), head.n_expression)
         corners = head.landmark_corners.cpu().numpy()  # (L, 3)
         barycentric = _numpy(head.landmark_barycentrics)  # (L, 3)
@@ -90,6 +92,9 @@ class LandmarkModel:
         features = np.moveaxis(_numpy(head.pose_directions).reshape(len(self._feature_columns), -1, 3), 0, -1)
         template, weights = _numpy(head.template), _numpy(head.skinning_weights)
         joint_base = _numpy(head.joint_template)  # (5, 3)
+        if identity is not None:
+            template = template + (identity @ _numpy(head.directions[: head.n_shape])).reshape(-1, 3)
+            joint_base = joint_base + (identity @ _numpy(head.joint_directions[: head.n_shape])).reshape(-1, 3)
         joint_directions = np.zeros((5, 3, len(order) + features.shape[2]))  # joints do not follow the eyelids
         joint_directions[..., 2 : len(order)] = np.moveaxis(
             _numpy(head.joint_directions[order[2:]]).reshape(-1, 5, 3), 0, -1
