@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ from fields_core.errors import SettingsError
 
 if TYPE_CHECKING:
     from fields_core.data.sources import Source
+
+
+_KINDS = ("folder", "csv", "affectnet", "raf-db", "fer2013", "ferplus", "codes")
+_NAME = re.compile(r"[\w-]+")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,14 +32,26 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="folder of photos, or CSV file with the columns image, label, valence, arousal",
+        help="folder of photos, CSV file with the columns image, label, valence, arousal, person, or what --kind says",
     )
+    parser.add_argument(
+        "--kind",
+        choices=_KINDS,
+        help="what the sources are: folder or csv (default: by the name), affectnet, raf-db, fer2013, ferplus (each as "
+        "its authors hand it out), or codes (npz of 3D codes with the names of their pictures)",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("train", "validation", "test"),
+        help="of affectnet, raf-db, fer2013, ferplus (default train)",
+    )
+    parser.add_argument("--name", metavar="NAME", help="of the shards of a single source (default: by what it is)")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the shards go")
     parser.add_argument("--synthetic", type=int, metavar="N", help="render N random heads instead")
     parser.add_argument("--seed", type=int, default=0, help="of the random heads (default 0)")
     parser.add_argument("--processes", type=int, metavar="P", help="that render (default: one for each processor)")
     parser.add_argument("--backgrounds", metavar="DIR", help="photos to show behind the rendered heads")
-    parser.add_argument("--head", metavar="FILE", help="another head model to render")
+    parser.add_argument("--head", metavar="FILE", help="another head model: to render, or of the codes")
     parser.set_defaults(run=run)
 
 
@@ -43,18 +60,28 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if (arguments.synthetic is None) == (not arguments.sources):
         raise SettingsError("Nothing clear to prepare", expected="either photos or --synthetic N, not both")
     out = writable_folder(arguments.out)
-    if arguments.synthetic is None:
-        return _prepare(arguments.sources, out, terminal)
-    return _render(arguments, out, terminal)
+    if arguments.synthetic is not None:
+        return _render(arguments, out, terminal)
+    if arguments.split and arguments.kind in (None, "folder", "csv", "codes"):
+        raise SettingsError(f"Only public data sets have splits, not {arguments.kind or 'these'}")
+    if arguments.name and len(arguments.sources) > 1:
+        raise SettingsError("One name is not enough for several sources", found=", ".join(arguments.sources))
+    if arguments.name and not _NAME.fullmatch(arguments.name):
+        raise SettingsError(
+            "The name would make no file name", expected="letters, digits, - and _", found=arguments.name
+        )
+    if arguments.kind == "codes":
+        return _prepare_codes(arguments, out, terminal)
+    return _prepare(arguments, out, terminal)
 
 
-def _prepare(names: list[str], out: Path, terminal: Terminal) -> int:
+def _prepare(arguments: argparse.Namespace, out: Path, terminal: Terminal) -> int:
     terminal.note("Loading the face detector ...")
     from fields_core.data.prepare import prepare
     from fields_core.detection.face_detector import FaceDetector
     from fields_core.progress import CancelToken
 
-    sources = [_source(Path(name).expanduser()) for name in names]
+    sources = [_source(arguments, Path(name).expanduser()) for name in arguments.sources]
     if len({source.name for source in sources}) < len(sources):
         raise SettingsError("Two sources have the same name", found=", ".join(source.name for source in sources))
     dropped = 0
@@ -66,11 +93,32 @@ def _prepare(names: list[str], out: Path, terminal: Terminal) -> int:
     return 1 if dropped else 0
 
 
-def _source(path: Path) -> Source:
+def _source(arguments: argparse.Namespace, path: Path) -> Source:
+    from fields_core.data.labelled_sets import LABELLED_SETS, labelled_set
     from fields_core.data.sources import labelled_csv, photo_source
 
-    name = path.resolve().stem
-    return labelled_csv(path, name) if path.suffix.lower() == ".csv" else photo_source(path, name)
+    if arguments.kind in LABELLED_SETS:
+        return labelled_set(arguments.kind, path, arguments.split or "train", arguments.name or "")
+    name = arguments.name or path.resolve().stem
+    is_csv = arguments.kind == "csv" or (arguments.kind is None and path.suffix.lower() == ".csv")
+    return labelled_csv(path, name) if is_csv else photo_source(path, name)
+
+
+def _prepare_codes(arguments: argparse.Namespace, out: Path, terminal: Terminal) -> int:
+    terminal.note("Loading the head model ...")
+    from fields_core.data.code_sets import load_code_set, prepare_codes
+    from fields_core.head import load_head
+    from fields_core.progress import CancelToken
+
+    head = load_head(Path(arguments.head).expanduser() if arguments.head else None)
+    dropped = 0
+    with terminal.progress() as progress:
+        for path in (Path(name).expanduser() for name in arguments.sources):
+            name = arguments.name or path.resolve().stem
+            report = prepare_codes(load_code_set(path, head), name, out, head, progress.show_or_tell, CancelToken())
+            terminal.write(report.summary() + "\n")
+            dropped += len(report.dropped)
+    return 1 if dropped else 0
 
 
 def _render(arguments: argparse.Namespace, out: Path, terminal: Terminal) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fields_core.data.pictures import TIGHT_MARGIN, surrounded
 from fields_core.data.sample import STORED_SCALE, STORED_SIZE, Sample
 from fields_core.data.shards import shard_path, write_shard
-from fields_core.data.sources import Entry, Source
+from fields_core.data.sources import Dropped, Entry, Source
 from fields_core.detection.crop import crop_face
 from fields_core.detection.face_detector import FaceDetector
 from fields_core.errors import FieldsError
@@ -18,14 +19,6 @@ from fields_core.files import replacing
 from fields_core.progress import CancelToken, Progress, ProgressCallback
 
 SHARD_ENTRIES = 1000
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """A photo that made no sample, and why."""
-
-    key: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -46,50 +39,75 @@ class PrepareReport:
 def prepare(
     source: Source, folder: Path, detector: FaceDetector, progress: ProgressCallback, token: CancelToken
 ) -> PrepareReport:
-    """Write the shards of a source; those already there are kept.
+    """Write the shards of a source; those already there are kept. The largest face of each photo is taken.
 
-    Shard k holds the samples of entries 1000 k to 1000 k + 999, and ``NAME-k.json`` beside it says what was dropped.
-    The largest face of each photo is taken.
+    Raises:
+        Cancelled: the finished shards stay, and the next call goes on behind them.
+        ExportError: a shard cannot be written.
+    """
+    report = write_samples(
+        source.name,
+        [entry.key for entry in source.entries],
+        lambda number: make_sample(source.entries[number], source.name, detector),
+        folder,
+        progress,
+        token,
+    )
+    return replace(report, dropped=source.dropped + report.dropped)
+
+
+def write_samples(
+    name: str,
+    keys: Sequence[str],
+    make: Callable[[int], Sample],
+    folder: Path,
+    progress: ProgressCallback,
+    token: CancelToken,
+) -> PrepareReport:
+    """Write samples as shards; those already there are kept.
+
+    Shard k holds numbers 1000 k to 1000 k + 999, and ``NAME-k.json`` beside it says what was dropped.
+
+    Args:
+        name: of the data set.
+        keys: of all samples there may be.
+        make: sample of a number; a FieldsError drops it, with what it ``found`` as the reason.
 
     Raises:
         Cancelled: the finished shards stay, and the next call goes on behind them.
         ExportError: a shard cannot be written.
     """
     dropped: list[Dropped] = []
-    kept = 0
-    for start in range(0, len(source.entries), SHARD_ENTRIES):
-        entries = source.entries[start : start + SHARD_ENTRIES]
-        path = shard_path(folder, source.name, start // SHARD_ENTRIES)
+    for start in range(0, len(keys), SHARD_ENTRIES):
+        numbers = range(start, min(start + SHARD_ENTRIES, len(keys)))
+        path = shard_path(folder, name, start // SHARD_ENTRIES)
         notes = path.with_suffix(".json")
         if path.exists() and notes.exists():
-            missing = [Dropped(**item) for item in json.loads(notes.read_text("utf-8"))["dropped"]]
+            dropped += [Dropped(**item) for item in json.loads(notes.read_text("utf-8"))["dropped"]]
         else:
-            missing = _prepare_shard(source, start, entries, path, detector, progress, token)
-        dropped += missing
-        kept += len(entries) - len(missing)
-        progress(Progress(start + len(entries), len(source.entries), source.name))
-    return PrepareReport(source.name, kept, tuple(dropped))
+            dropped += _write_shard(path, numbers, keys, make, progress, token)
+        progress(Progress(numbers.stop, len(keys), name))
+    return PrepareReport(name, len(keys) - len(dropped), tuple(dropped))
 
 
-def _prepare_shard(
-    source: Source,
-    start: int,
-    entries: tuple[Entry, ...],
+def _write_shard(
     path: Path,
-    detector: FaceDetector,
+    numbers: range,
+    keys: Sequence[str],
+    make: Callable[[int], Sample],
     progress: ProgressCallback,
     token: CancelToken,
 ) -> list[Dropped]:
     missing: list[Dropped] = []
 
     def samples() -> Iterator[Sample]:
-        for number, entry in enumerate(entries):
+        for number in numbers:
             token.raise_if_cancelled()
-            progress(Progress(start + number, len(source.entries), entry.key))
+            progress(Progress(number, len(keys), keys[number]))
             try:
-                yield make_sample(entry, source.name, detector)
+                yield make(number)
             except FieldsError as error:
-                missing.append(Dropped(entry.key, error.found or type(error).__name__))
+                missing.append(Dropped(keys[number], error.found or type(error).__name__))
 
     write_shard(path, samples())
     with replacing(path.with_suffix(".json")) as temporary:
@@ -111,6 +129,10 @@ def make_sample(entry: Entry, source: str, detector: FaceDetector) -> Sample:
     photo = entry.load()
     faces = detector.detect(photo)
     if not faces:
+        # The face may fill the photo, or reach over its edge.
+        photo = surrounded(photo, None, TIGHT_MARGIN)
+        faces = detector.detect(photo)
+    if not faces:
         raise NothingToLearnError(f"No face found in {entry.key}", found="no face")
     crop = crop_face(photo, faces[0], STORED_SCALE, STORED_SIZE)
     return Sample(
@@ -122,4 +144,5 @@ def make_sample(entry: Entry, source: str, detector: FaceDetector) -> Sample:
         valence_arousal=entry.valence_arousal,
         intensity=entry.intensity,
         confidence=entry.confidence,
+        person=entry.person,
     )

@@ -1,4 +1,7 @@
-"""Where photos and their labels come from. A source lists entries; `prepare` turns them into samples."""
+"""Where photos and their labels come from. A source lists entries; `prepare` turns them into samples.
+
+Photo folders and plain CSV files are read here; the public data sets in modules of their own (`labelled_sets`).
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fields_core.data.pictures import PictureFile
 from fields_core.data.sample import NO_LABEL
 from fields_core.datatypes import Photo
-from fields_core.detection.photo_file import load_photo, photo_paths
+from fields_core.detection.photo_file import SUFFIXES
 from fields_core.encoder.emotion_head import Emotion
-from fields_core.errors import FieldsError
+from fields_core.errors import FieldsError, PhotoError
 
 IMAGE_CONFIDENCE = 0.3  # of an intensity that follows from an image's label (see `losses.emotion`)
 
@@ -42,6 +46,8 @@ class Entry:
     """Raises PhotoError."""
     label: int = NO_LABEL
     valence_arousal: tuple[float, float] | None = None
+    person: str = ""
+    """Who it is; empty where the source does not say."""
 
     @property
     def intensity(self) -> float:
@@ -56,11 +62,21 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """A photo that makes no sample, and why."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Source:
     """A named list of entries."""
 
     name: str
     entries: tuple[Entry, ...]
+    dropped: tuple[Dropped, ...] = ()
+    """What the source lists and does not hold, or says itself to be of no use."""
 
 
 def photo_source(folder: Path, name: str) -> Source:
@@ -69,15 +85,18 @@ def photo_source(folder: Path, name: str) -> Source:
     Raises:
         PhotoError: there are none.
     """
-    paths = photo_paths([folder])
-    return Source(name, tuple(_file_entry(path, path.relative_to(folder)) for path in paths))
+    paths = sorted(path for path in folder.rglob("*") if _is_photo(path.relative_to(folder)) and path.is_file())
+    if not paths:
+        raise PhotoError(f"No picture below {folder}", expected="a folder of photos", remedy="Check its name.")
+    return Source(name, tuple(Entry(key_of(path.relative_to(folder)), PictureFile(path)) for path in paths))
 
 
 def labelled_csv(path: Path, name: str) -> Source:
     """Photos and labels of a plain CSV file.
 
     Columns ``image`` (a path beside the file, or in a folder of the file's own name) and, as far as known, ``label``
-    (an emotion's name; empty where none), ``valence`` and ``arousal`` in [-1, 1]. Others are ignored.
+    (an emotion's name; empty where none), ``valence`` and ``arousal`` in [-1, 1], ``person`` (or ``subject``; photos
+    of one person stay together when some are held out). Others are ignored.
 
     Raises:
         LabelError: no such file, no ``image`` column, a label that names no emotion, or a number out of range.
@@ -113,10 +132,13 @@ def emotion_label(text: str) -> int:
     return int(_SYNONYMS[word])
 
 
-def _file_entry(path: Path, relative: Path, label: int = NO_LABEL, affect: tuple[float, float] | None = None) -> Entry:
-    # Two photos may differ in nothing but their ending.
-    key = "/".join(relative.parts).replace(".", "_")
-    return Entry(key, lambda: load_photo(path), label, affect)
+def key_of(relative: Path) -> str:
+    """An entry's key: the path within the source, its dots replaced (two photos may differ in their ending only)."""
+    return "/".join(relative.parts).replace(".", "_")
+
+
+def _is_photo(relative: Path) -> bool:
+    return relative.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in relative.parts)
 
 
 def _csv_entry(path: Path, line: int, row: dict[str, str]) -> Entry:
@@ -125,18 +147,26 @@ def _csv_entry(path: Path, line: int, row: dict[str, str]) -> Entry:
         raise LabelError(f"Line {line} of {path} names no photo beside the file", found=str(relative))
     try:
         label = emotion_label(row.get("label") or "")
-        affect = _affect(row)
+        feeling = _affect(row)
     except (LabelError, ValueError) as error:
         raise LabelError(f"Line {line} of {path} is not understood", found=str(error)) from error
     inside = path.with_suffix("") / relative
-    return _file_entry(inside if inside.exists() else path.parent / relative, relative, label, affect)
+    picture = PictureFile(inside if inside.exists() else path.parent / relative)
+    person = (row.get("person") or row.get("subject") or "").strip()
+    return Entry(key_of(relative), picture, label, feeling, person)
 
 
 def _affect(row: dict[str, str]) -> tuple[float, float] | None:
     texts = [(row.get(column) or "").strip() for column in ("valence", "arousal")]
     if not all(texts):
         return None
-    valence, arousal = (float(text) for text in texts)
+    return affect(*(float(text) for text in texts))
+
+
+def affect(valence: float, arousal: float) -> tuple[float, float]:
+    """Raises:
+    ValueError: not both in [-1, 1].
+    """
     if not (abs(valence) <= 1.0 and abs(arousal) <= 1.0):
         raise ValueError(f"valence {valence} and arousal {arousal}, not both between -1 and 1")
     return valence, arousal

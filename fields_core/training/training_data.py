@@ -103,9 +103,11 @@ def read_folder(folder: Path, config: DataConfig) -> TrainingData:
         )
     parts: dict[tuple[str, bool], list[SampleSet]] = {}
     counts: Counter[int] = Counter()
+    names_3d: list[str] = []
     for name in config.sources or present:
         shards = ShardSet(shard_paths(folder, name))
         with_3d = len(shards) > 0 and shards[0].code is not None
+        names_3d += [name] if with_3d else []
         facts = shards.facts()
         aside = held_out([item.person or f"{item.source}/{item.key}" for item in facts], config.holdout_every)
         for validating in (False, True):
@@ -125,7 +127,7 @@ def read_folder(folder: Path, config: DataConfig) -> TrainingData:
         training,
         validation,
         tuple(counts[emotion] for emotion in Emotion),
-        _declared_scale(folder) if len(training.with_3d) else None,
+        _declared_scale(folder, names_3d),
     )
 
 
@@ -168,15 +170,26 @@ def measured_scale(data: TrainingData, head: HeadModel) -> float:
     return intensity_scale(head, FaceCode.concatenate([code for code in codes if code is not None]))
 
 
-def _declared_scale(folder: Path) -> float | None:
-    notes = folder / "synthetic.json"
-    if not notes.exists():
-        return None
-    try:
-        scale = float(json.loads(notes.read_text("utf-8"))["intensity_scale"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"{notes} does not say what the synthetic data is", found=str(error)) from error
-    return scale
+def _declared_scale(folder: Path, names: Sequence[str]) -> float | None:
+    """What the notes of 3D sets say intensity 1 is.
+
+    Raises:
+        SettingsError: notes that do not say it, or that contradict each other.
+    """
+    scales: dict[str, float] = {}
+    for notes in (path for name in names if (path := folder / f"{name}.json").exists()):
+        try:
+            scales[notes.name] = float(json.loads(notes.read_text("utf-8"))["intensity_scale"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SettingsError(f"{notes} does not say what intensity 1 is", found=str(error)) from error
+    if scales and max(scales.values()) > (1.0 + 1e-6) * min(scales.values()):
+        raise SettingsError(
+            "The 3D sets measure intensity in different units",
+            expected="one displacement that counts as intensity 1",
+            found=", ".join(f"{name}: {1000.0 * scale:.2f} mm" for name, scale in scales.items()),
+            remedy="Prepare the codes again in a folder that has the synthetic faces' shards.",
+        )
+    return next(iter(scales.values()), None)
 
 
 class _Batches(Dataset[SampleBatch]):
