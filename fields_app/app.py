@@ -109,9 +109,12 @@ class Workbench(QObject):
         photo.open_requested.connect(self._ask_photos)
         photo.sample_requested.connect(self.reconstruction.open_sample)
         photo.paste_requested.connect(self._paste)
-        photo.photo_picked.connect(lambda path: self.reconstruction.open_paths([path]))
+        photo.photo_picked.connect(self.reconstruction.show_photo)
         photo.face_picked.connect(self.reconstruction.select_face)
         photo.mesh_box.toggled.connect(self.editing.want_overlay)
+        self.reconstruction.refined.connect(
+            lambda person, fit: self.editing.replace_original(person, fit, self.tr("Refine fit"))
+        )
         self.reconstruction.thumbnail_ready.connect(photo.set_thumbnail)
         sliders.value_edited.connect(self.editing.set_value)
         sliders.edit_finished.connect(self.editing.end_drag)

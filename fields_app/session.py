@@ -1,14 +1,18 @@
-"""What the window is showing: photos, people, the selected face, its code and mesh. State and signals, no widgets."""
+"""What the window is showing: a document of photos and people, what of it is selected, and the head on show.
+
+State and signals, no widgets.
+"""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
+
+from fields_app.document import Document, Identity, Person, PhotoEntry, faces_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,28 +20,9 @@ if TYPE_CHECKING:
     from fields_app.parameters import Parameter
     from fields_core.datatypes import FaceCode, HeadMesh, Photo, Reconstruction
 
+__all__ = ["Overlay", "Person", "RestHead", "Session"]
 
-@dataclass(frozen=True, eq=False)
-class Person:
-    """One reconstructed face and what the user made of it."""
-
-    original: Reconstruction
-    """As the photo gave it (or the last refinement)."""
-    code: FaceCode
-    """With the user's edits."""
-    mesh: HeadMesh
-    """Of the edited code, or of a slightly older one while a newer is being computed."""
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    """Unique and lasting: undo steps and projects refer to it."""
-
-    @property
-    def edited(self) -> bool:
-        return self.code is not self.original.code
-
-    @property
-    def reconstruction(self) -> Reconstruction:
-        """The original with the edits put in."""
-        return replace(self.original, code=self.code, mesh=self.mesh)
+_IN_MEMORY = 8  # photos whose pixels are kept; older ones are read again when shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +48,20 @@ class Overlay:
 class Session(QObject):
     """The one source of truth of the window. Widgets listen; controllers change it.
 
+    Everything but the rest head is one immutable `Document`: `document` hands it out, `restore` and `change` put
+    another one in its place, and the signals say what is different.
+
     Signals:
         parameters_changed: the head model, and so the list of sliders, is known.
-        photos_changed: another list of photos to pick from.
-        photo_changed: another photo (or none).
-        people_changed: other faces in the photo.
+        photos_changed: other photos in the document, or another order.
+        photo_changed: another photo is shown (or none), or its pixels have been read.
+        people_changed: other faces in the shown photo.
         selection_changed: another face is selected.
         code_changed: the shown code changed, by edit or selection.
         mesh_changed: the shown mesh changed.
         overlay_changed: the picture of the head over the photo changed.
+        document_changed: photos, people or identities came, went, or changed by anything but the code.
+        restored: the whole document was replaced; undo steps of the old one mean nothing now.
     """
 
     parameters_changed = Signal()
@@ -82,20 +72,69 @@ class Session(QObject):
     code_changed = Signal()
     mesh_changed = Signal()
     overlay_changed = Signal()
+    document_changed = Signal()
+    restored = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.parameters: tuple[Parameter, ...] = ()
-        self.photos: tuple[Path, ...] = ()
-        self.photo: Photo | None = None
-        self.people: tuple[Person, ...] = ()
-        self.selected = -1
         self.rest: RestHead | None = None
         self.overlay: Overlay | None = None
+        self._document = Document()
+        self._recent: list[str] = []
+
+    def document(self) -> Document:
+        """A snapshot of everything a project keeps."""
+        edited = self.rest is not None and self.rest.code is not self.rest.neutral
+        return replace(self._document, rest_code=self.rest.code if edited and self.rest is not None else None)
+
+    def restore(self, document: Document) -> None:
+        """Put another document in the place of this one, as a project that was opened. Nothing of the old one stays."""
+        self._recent.clear()
+        if self.rest is not None:
+            self.rest = replace(self.rest, code=document.rest_code or self.rest.neutral)
+        self._become(document)
+        self.restored.emit()
+
+    @property
+    def photos(self) -> tuple[PhotoEntry, ...]:
+        return self._document.photos
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        return self._document.identities
+
+    @property
+    def entry(self) -> PhotoEntry | None:
+        """The shown photo with its people."""
+        return next((entry for entry in self.photos if entry.id == self._document.shown), None)
+
+    @property
+    def photo(self) -> Photo | None:
+        """The shown photo; black while its pixels are being read again."""
+        entry = self.entry
+        if entry is None or entry.photo is not None or not entry.people:
+            return entry.photo if entry is not None else None
+        return entry.people[0].original.photo
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """In the shown photo."""
+        return self.entry.people if self.entry is not None else ()
+
+    @property
+    def selected(self) -> int:
+        """Place of the selected person in `people`; -1: none."""
+        return next((i for i, person in enumerate(self.people) if person.id == self._document.selected), -1)
 
     @property
     def person(self) -> Person | None:
-        return self.people[self.selected] if 0 <= self.selected < len(self.people) else None
+        return next((person for person in self.people if person.id == self._document.selected), None)
+
+    @property
+    def identity(self) -> Identity | None:
+        """Whose face is selected."""
+        return self._document.identity(self.person.identity) if self.person is not None else None
 
     @property
     def code(self) -> FaceCode | None:
@@ -126,74 +165,157 @@ class Session(QObject):
         self.parameters_changed.emit()
         self._shown_changed()
 
-    def set_photos(self, photos: Sequence[Path]) -> None:
-        self.photos = tuple(photos)
-        self.photos_changed.emit()
+    def add_photos(self, paths: Sequence[Path]) -> tuple[PhotoEntry, ...]:
+        """Add files to the document; those it has already stay as they are. Returns the entries of all ``paths``."""
+        known = {entry.path: entry for entry in self.photos if entry.path is not None}
+        added = {path.absolute(): PhotoEntry(path.stem, path.absolute()) for path in paths}
+        added = {path: entry for path, entry in added.items() if path not in known}
+        if added:
+            self._become(replace(self._document, photos=(*self.photos, *added.values())))
+        return tuple((known | added)[path.absolute()] for path in paths)
 
     def set_photo(self, photo: Photo | None) -> None:
-        """Show another photo; the people of the old one go."""
-        self.photo = photo
-        self.people, self.selected, self.overlay = (), -1, None
-        self.photo_changed.emit()
-        self.people_changed.emit()
-        self._shown_changed()
+        """Show a photo that has been read; it becomes part of the document if it is not yet. None: show none."""
+        if photo is None:
+            self._become(replace(self._document, shown="", selected=""))
+            return
+        entry = next((entry for entry in self.photos if _is_of(entry, photo)), None)
+        if entry is None:
+            path = photo.path if photo.path is not None and photo.path.is_absolute() else None
+            entry = PhotoEntry(photo.name, path)
+            self._document = replace(self._document, photos=(*self.photos, entry))
+            self.photos_changed.emit()
+        self._replace_entry(entry.with_photo(photo), shown=entry.id)
+
+    def remove_photo(self, entry: str) -> None:
+        """Take a photo out that turned out to be none."""
+        self._become(replace(self._document, photos=tuple(photo for photo in self.photos if photo.id != entry)))
+
+    def show(self, entry: str) -> None:
+        """Show the photo of that id, with the first of its people selected."""
+        if entry != self._document.shown and any(photo.id == entry for photo in self.photos):
+            self._become(replace(self._document, shown=entry, selected=self._first(entry)))
 
     def set_people(self, reconstructions: Sequence[Reconstruction]) -> None:
-        """The faces of the present photo; the first one is selected."""
-        self.people = tuple(Person(r, r.code, r.mesh) for r in reconstructions)
-        self.selected = 0 if self.people else -1
-        self.overlay = None
-        self.people_changed.emit()
-        self._shown_changed()
-
-    def replace_person(self, index: int, reconstruction: Reconstruction) -> None:
-        """A refinement: the new fit replaces original and edits of one face."""
-        self._put(index, Person(reconstruction, reconstruction.code, reconstruction.mesh, self.people[index].id))
-        self.people_changed.emit()
-        if index == self.selected:
-            self._shown_changed()
+        """The faces found in the shown photo, each somebody new; the first one is selected."""
+        entry = self.entry
+        if entry is None:
+            return
+        identities = list(self.identities)
+        people = []
+        for reconstruction in reconstructions:
+            identities.append(Identity(self._free_name(identities)))
+            person = Person(reconstruction, reconstruction.code, reconstruction.mesh, identity=identities[-1].id)
+            people.append(person)
+        used = {person.identity for photo in self.photos if photo.id != entry.id for person in photo.people}
+        used |= {person.identity for person in people}
+        self._document = replace(self._document, identities=tuple(i for i in identities if i.id in used))
+        selected = people[0].id if people else ""
+        self._replace_entry(replace(entry, people=tuple(people), reconstructed=True), entry.id, selected)
 
     def select(self, index: int) -> None:
-        if index == self.selected or not 0 <= index < len(self.people):
-            return
-        self.selected = index
-        self.overlay = None
-        self._shown_changed()
+        """Select a face of the shown photo."""
+        if 0 <= index < len(self.people):
+            self.show_person(self.people[index].id)
 
     def show_person(self, person: str) -> bool:
-        """Select the person of that id ("": the rest head is shown anyway); whether it could be shown."""
-        index = next((i for i, p in enumerate(self.people) if p.id == person), -1)
-        self.select(index)
-        return self.selected == index
+        """Select the person of that id, in whichever photo; "" shows the rest head. Whether it is there to be shown."""
+        entry = self._document.photo_of(person)
+        if entry is None:
+            shown = self._document.shown if not self.people else ""
+            self._become(replace(self._document, shown=shown, selected=""))
+            return not person
+        if person != self._document.selected:
+            self._become(replace(self._document, shown=entry.id, selected=person))
+        return True
+
+    def change(self, document: Document) -> None:
+        """Go on with an edited document; what is no longer there is no longer shown."""
+        self._become(document)
 
     def edit(self, code: FaceCode) -> None:
         """Change the shown code. Every edit goes through here; the mesh follows by `set_mesh`."""
         if self.person is not None:
-            self._put(self.selected, replace(self.person, code=code))
+            self._put(replace(self.person, code=code))
         elif self.rest is not None:
             self.rest = replace(self.rest, code=code)
         else:
             return
         self.code_changed.emit()
 
-    def set_mesh(self, index: int, mesh: HeadMesh) -> None:
-        """The mesh of person ``index`` (-1: the rest head), as computed from its code."""
-        if 0 <= index < len(self.people):
-            self._put(index, replace(self.people[index], mesh=mesh))
-        elif index == -1 and self.rest is not None:
+    def set_mesh(self, person: str, mesh: HeadMesh) -> None:
+        """The mesh of the person of that id ("": the rest head), as computed from its code."""
+        known = self._document.person(person)
+        if known is not None:
+            self._put(replace(known, mesh=mesh))
+        elif not person and self.rest is not None:
             self.rest = replace(self.rest, mesh=mesh)
-        if index == self.selected:
+        if person == (self.person.id if self.person is not None else ""):
             self.mesh_changed.emit()
 
     def set_overlay(self, overlay: Overlay | None) -> None:
         self.overlay = overlay
         self.overlay_changed.emit()
 
-    def _put(self, index: int, person: Person) -> None:
-        self.people = (*self.people[:index], person, *self.people[index + 1 :])
+    def _put(self, person: Person) -> None:
+        self._document = self._document.with_people({person.id: person})
+
+    def _first(self, entry: str) -> str:
+        people = next((photo.people for photo in self.photos if photo.id == entry), ())
+        return people[0].id if people else ""
+
+    def _replace_entry(self, entry: PhotoEntry, shown: str, selected: str | None = None) -> None:
+        photos = tuple(entry if photo.id == entry.id else photo for photo in self.photos)
+        if selected is None:
+            same = any(person.id == self._document.selected for person in entry.people)
+            selected = self._document.selected if same else entry.people[0].id if entry.people else ""
+        self._become(replace(self._document, photos=photos, shown=shown, selected=selected))
+
+    def _free_name(self, identities: Sequence[Identity]) -> str:
+        taken = {identity.name for identity in identities}
+        numbers = (self.tr("Person %1").replace("%1", str(n)) for n in range(1, len(taken) + 2))
+        return next(name for name in numbers if name not in taken)
+
+    def _become(self, document: Document) -> None:
+        """Take another document and say what is different."""
+        old_photo, old_entry, old_person, old = self.photo, self.entry, self.person, self._document
+        self._document = self._kept_small(document.sound())
+        if [p.id for p in old.photos] != [p.id for p in self.photos]:
+            self.photos_changed.emit()
+        person, entry = self.person, self.entry
+        other_photo = self.photo is not old_photo or (entry and entry.id) != (old_entry and old_entry.id)
+        if other_photo:
+            self.photo_changed.emit()
+        if other_photo or faces_of(entry) != faces_of(old_entry):
+            self.people_changed.emit()
+        if (person is None) != (old_person is None) or (
+            person is not None and old_person is not None
+            and (person.id, person.original.code) != (old_person.id, old_person.original.code)
+        ) or other_photo:  # fmt: skip
+            self.overlay = None
+            self._shown_changed()
+        elif person is not old_person:
+            self.code_changed.emit()
+            self.mesh_changed.emit()
+        if old.structure != self._document.structure:
+            self.document_changed.emit()
+
+    def _kept_small(self, document: Document) -> Document:
+        """Only the photos shown last keep their pixels."""
+        if document.shown and document.shown not in self._recent[-1:]:
+            self._recent = [*(i for i in self._recent if i != document.shown), document.shown][-_IN_MEMORY:]
+        photos = tuple(entry if entry.id in self._recent else entry.without_pixels() for entry in document.photos)
+        return replace(document, photos=photos)
 
     def _shown_changed(self) -> None:
         self.selection_changed.emit()
         self.code_changed.emit()
         self.mesh_changed.emit()
         self.overlay_changed.emit()
+
+
+def _is_of(entry: PhotoEntry, photo: Photo) -> bool:
+    if photo.path is None:
+        return entry.photo is photo
+    read = entry.photo.path if entry.photo is not None else None
+    return photo.path.absolute() == entry.path or photo.path == read

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QUndoStack
 
-from fields_app.commands import EditCode
+from fields_app.commands import ChangeDocument, EditCode
 from fields_app.controllers.engine import Engine
+from fields_app.document import Document
 from fields_app.panels.message_bar import MessageBar
 from fields_app.parameters import Parameter, read_all
 from fields_app.session import Overlay, Session
@@ -25,8 +26,7 @@ _RELAXED = ("expression", "jaw_pose", "eye_pose", "eyelids")  # what "neutral" p
 
 @dataclass(frozen=True, eq=False)
 class _MeshRequest:
-    selection: int
-    index: int
+    person: str
     code: FaceCode
 
 
@@ -51,7 +51,7 @@ class EditingController(QObject):
         self.undo_stack = QUndoStack(self)
         self._drag = 0  # part of every merge key; grows when a drag ends, so that the next one is a step of its own
         self._engine: Engine | None = None
-        self._selection = 0  # grows with every other face or photo; requests of an older one are stale
+        self._selection = 0  # grows with every other face or photo; overlays of an older one are stale
         self._overlay_wanted = False
         self._parameters: dict[str, Parameter] = {}
         self._mesh_thread: LatestOnlyThread[_MeshRequest] = LatestOnlyThread(self._pose, parent=self)
@@ -61,6 +61,7 @@ class EditingController(QObject):
         for thread in (self._mesh_thread, self._overlay_thread):
             thread.failed.connect(lambda _, error: self._messages.show_error(error))
         session.selection_changed.connect(self._selection_changed)
+        session.restored.connect(self.undo_stack.clear)
         session.mesh_changed.connect(self._request_overlay)
 
     def set_engine(self, engine: Engine) -> None:
@@ -123,23 +124,55 @@ class EditingController(QObject):
         """The slider has been let go: its next move is a step of its own."""
         self._drag += 1
 
+    def change(self, document: Document, text: str, person: str = "") -> None:
+        """Change people, identities or photos as one undo step.
+
+        Args:
+            document: the session's document with the change in it.
+            text: what the undo menu calls it.
+            person: id of whom to show then, also after undo.
+        """
+        command = ChangeDocument(self._put, self._session.document, document, text, person)
+        self.undo_stack.push(command)
+
+    def replace_original(self, person: str, reconstruction: Reconstruction, text: str) -> None:
+        """A new fit of one person, who loses the edits; undo brings them back."""
+        document = self._session.document()
+        known = document.person(person)
+        if known is not None:
+            new = replace(known, original=reconstruction, code=reconstruction.code, mesh=reconstruction.mesh)
+            self.change(document.with_people({person: new}), text, person)
+
     def _show(self, person: str, code: FaceCode) -> None:
         """Put a code in, and show whose it is: an undo that one cannot see would be a riddle."""
         if self._session.show_person(person):
             self._session.edit(code)
-            self._mesh_thread.submit(_MeshRequest(self._selection, self._session.selected, code))
+            self._request_mesh()
+
+    def _put(self, document: Document, person: str) -> None:
+        self._session.change(document)
+        if person and document.person(person) is not None:
+            self._session.show_person(person)
+        self._request_mesh()
+
+    def _request_mesh(self) -> None:
+        code, person = self._session.code, self._session.person
+        if code is not None and self._engine is not None:
+            self._mesh_thread.submit(_MeshRequest(person.id if person is not None else "", code))
 
     def _selection_changed(self) -> None:
         self._selection += 1
+        person = self._session.person
+        if person is not None and person.edited:
+            self._request_mesh()  # the last one may have been skipped when another person was selected
 
     def _pose(self, request: _MeshRequest, token: CancelToken) -> HeadMesh:
         assert self._engine is not None
         return self._engine.mesh(request.code)
 
     def _posed(self, request: _MeshRequest, mesh: HeadMesh) -> None:
-        # During a drag every answer is a little old when it comes; only one for another face or photo is stale.
-        if request.selection == self._selection:
-            self._session.set_mesh(request.index, mesh)
+        # During a drag every answer is a little old when it comes.
+        self._session.set_mesh(request.person, mesh)
 
     def _request_overlay(self) -> None:
         person = self._session.person

@@ -7,24 +7,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PySide6.QtCore import QMimeData, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QImageReader, QPainter
+from PySide6.QtCore import QMimeData, QObject, Qt, Signal
+from PySide6.QtGui import QImage
 
 from fields_app.controllers.engine import Engine
+from fields_app.document import Person, PhotoEntry
 from fields_app.panels.message_bar import MessageBar
-from fields_app.session import Person, Session
+from fields_app.pictures import pixels_of, read_thumbnail, thumbnail_of
+from fields_app.session import Session
 from fields_app.workers.job import JobThread
 from fields_app.workers.latest_only import LatestOnlyThread
-from fields_core.errors import NoFaceError
+from fields_core.errors import NoFaceError, PhotoError
 from fields_core.progress import CancelToken, Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fields_core.datatypes import Photo, Reconstruction
-
-_THUMBNAIL = QSize(128, 128)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +33,9 @@ class _Request:
     """Files and folders; the first photo of them is reconstructed."""
     pixels: NDArray[Any] | None = None
     """A pasted picture."""
+    entry: PhotoEntry | None = None
+    """A photo of the document; read, and reconstructed if it never was."""
     refine: Person | None = None
-    index: int = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,20 +43,23 @@ class _Read:
     """The first parts of an answer: which photos there are, then the photo; its faces are not there yet."""
 
     generation: int
-    photos: tuple[Path, ...]
+    photos: tuple[Path, ...] = ()
     photo: Photo | None = None
 
 
 class ReconstructionController(QObject):
-    """Owns the thread that reads and reconstructs photos.
+    """Owns the thread that reads and reconstructs photos. A photo is reconstructed when it is first shown; it and
+    its people then stay in the session's document.
 
     Signals:
-        thumbnail_ready(path, QImage)
+        thumbnail_ready(photo id, QImage)
         busy_changed(bool)
+        refined(person id, Reconstruction): a closer fit of that person.
     """
 
     thumbnail_ready = Signal(object, object)
     busy_changed = Signal(bool)
+    refined = Signal(str, object)
     _photo_read = Signal(object)
 
     def __init__(self, session: Session, messages: MessageBar, parent: QObject | None = None) -> None:
@@ -72,6 +75,10 @@ class ReconstructionController(QObject):
         self._thread.failed.connect(self._failed)
         self._photo_read.connect(self._show_photo, Qt.ConnectionType.QueuedConnection)
         self._thumbnails: JobThread | None = None
+        self._pictured: set[str] = set()
+        self.thumbnail_ready.connect(lambda entry, image: self._pictured.add(entry))
+        session.photo_changed.connect(self._read_shown)
+        session.restored.connect(self._restored)
         messages.cancel_requested.connect(self.cancel)
 
     @property
@@ -89,6 +96,14 @@ class ReconstructionController(QObject):
         """Files and folders, as dropped or chosen. Several photos become the list to pick from."""
         if paths:
             self._submit(_Request(0, paths=tuple(paths)))
+
+    def show_photo(self, entry: str) -> None:
+        """Show a photo of the document by its id."""
+        wanted = next((photo for photo in self._session.photos if photo.id == entry), None)
+        if wanted is not None and wanted.reconstructed:
+            self._session.show(entry)
+        elif wanted is not None:
+            self._submit(_Request(0, entry=wanted))
 
     def open_pixels(self, pixels: NDArray[Any]) -> None:
         """A picture without a file, (H, W, 3) uint8 RGB."""
@@ -112,10 +127,15 @@ class ReconstructionController(QObject):
     def open_sample(self) -> None:
         self._submit(_Request(0))
 
+    def find_faces(self) -> None:
+        """Look for the faces of the shown photo again; the people it has go."""
+        if self._session.entry is not None:
+            self._submit(_Request(0, entry=replace(self._session.entry, reconstructed=False)))
+
     def refine(self) -> None:
         """Fit the selected face again, starting from its present code."""
         if self._session.person is not None:
-            self._submit(_Request(0, refine=self._session.person, index=self._session.selected))
+            self._submit(_Request(0, refine=self._session.person))
 
     def select_face(self, index: int) -> None:
         if index == self._session.selected:
@@ -149,57 +169,86 @@ class ReconstructionController(QObject):
         self._messages.show_progress(Progress(0, 0, text), can_cancel=True)
         self._thread.submit(request)
 
-    def _work(self, request: _Request, token: CancelToken) -> list[Reconstruction]:
+    def _work(self, request: _Request, token: CancelToken) -> list[Reconstruction] | None:
         """On the worker thread."""
         engine = self._engine
         assert engine is not None
         if request.refine is not None:
             return [engine.refine(request.refine.reconstruction, token)]
-        photos: tuple[Path, ...] = ()
         if request.paths:
-            photos = tuple(engine.photos_in(request.paths))
-            self._photo_read.emit(_Read(request.generation, photos))
-            photo = engine.open_photo(photos[0])
-        elif request.pixels is not None:
+            # Which photos there are, then the rest of the way as `show_photo`.
+            self._photo_read.emit(_Read(request.generation, tuple(engine.photos_in(request.paths))))
+            return None
+        if request.pixels is not None:
             photo = engine.open_photo(request.pixels)
+        elif request.entry is not None:
+            photo = request.entry.photo or engine.open_photo(_file_of(request.entry))
         else:
             photo = engine.sample_photo()
         token.raise_if_cancelled()
-        self._photo_read.emit(_Read(request.generation, photos, photo))
+        self._photo_read.emit(_Read(request.generation, photo=photo))
+        if request.entry is not None and request.entry.reconstructed:
+            return None
         return engine.reconstruct(photo, token)
 
     def _show_photo(self, read: _Read) -> None:
         if read.generation != self._generation:
             return
-        if read.photos != self._session.photos and not (
-            len(read.photos) == 1 and read.photos[0] in self._session.photos
-        ):
-            self._session.set_photos(read.photos)
-            self._make_thumbnails(read.photos)
-        if read.photo is None:
-            return
-        self._session.set_photo(read.photo)
-        self._messages.show_progress(
-            Progress(0, 0, self.tr("Looking for faces and fitting the head …")), can_cancel=True
-        )
+        if read.photos:
+            entries = self._session.add_photos(read.photos)
+            self._make_thumbnails()
+            self.show_photo(entries[0].id)
+            if read.generation == self._generation:  # nothing more to do: it is known already
+                self._ready()
+        elif read.photo is not None:
+            self._session.set_photo(read.photo)
+            self._make_thumbnails()
+            self._messages.show_progress(
+                Progress(0, 0, self.tr("Looking for faces and fitting the head …")), can_cancel=True
+            )
 
-    def _answered(self, request: _Request, reconstructions: list[Reconstruction]) -> None:
+    def _read_shown(self) -> None:
+        """Read the shown photo's pixels if they are not in memory, as after an undo that shows another photo."""
+        entry = self._session.entry
+        if entry is not None and entry.reconstructed and entry.photo is None and entry.path is not None:
+            self._submit(_Request(0, entry=entry))
+
+    def _restored(self) -> None:
+        """Another document: what is at work for the old one is worth nothing now."""
+        self._make_thumbnails()
+        entry = self._session.entry
+        if entry is None:
+            self.cancel()
+        elif not entry.reconstructed:
+            self.show_photo(entry.id)
+
+    def _answered(self, request: _Request, reconstructions: list[Reconstruction] | None) -> None:
         if request.generation != self._generation:
             return
-        self._set_busy(False)
-        if request.refine is not None:
-            self._session.replace_person(request.index, reconstructions[0])
-        else:
+        if request.refine is not None and reconstructions is not None:
+            self.refined.emit(request.refine.id, reconstructions[0])
+        elif reconstructions is not None:
             self._session.set_people(reconstructions)
-        self._tell(self._session.person)
+        if not request.paths:
+            self._ready()
+
+    def _ready(self) -> None:
+        self._set_busy(False)
+        if self._session.person is not None:
+            self._tell(self._session.person)
+        else:
+            self._messages.clear()
 
     def _failed(self, request: _Request, error: BaseException) -> None:
         if request.generation != self._generation:
             return
         self._set_busy(False)
         if isinstance(error, NoFaceError):
+            self._session.set_people(())
             self._messages.show_warning(error.title, error.details)
         else:
+            if isinstance(error, PhotoError) and request.entry is not None and not request.entry.reconstructed:
+                self._session.remove_photo(request.entry.id)  # nothing is lost: it was never a photo
             self._messages.show_error(error)
 
     def _tell(self, person: Person | None) -> None:
@@ -222,41 +271,25 @@ class ReconstructionController(QObject):
             self._busy = busy
             self.busy_changed.emit(busy)
 
-    def _make_thumbnails(self, paths: tuple[Path, ...]) -> None:
+    def _make_thumbnails(self) -> None:
+        """Of all photos that have none yet, in one thread after the other."""
+        wanted = [entry for entry in self._session.photos if entry.id not in self._pictured]
         if self._thumbnails is not None:
             self._thumbnails.stop()
             self._thumbnails = None
-        if len(paths) > 1:
-            self._thumbnails = JobThread(lambda report, token: self._thumbnail_all(paths, token), self)
+        if len(self._session.photos) > 1 and wanted:
+            self._thumbnails = JobThread(lambda report, token: self._thumbnail_all(wanted, token), self)
             self._thumbnails.start()
 
-    def _thumbnail_all(self, paths: tuple[Path, ...], token: CancelToken) -> None:
-        for path in paths:
+    def _thumbnail_all(self, entries: Sequence[PhotoEntry], token: CancelToken) -> None:
+        for entry in entries:
             token.raise_if_cancelled()
-            self.thumbnail_ready.emit(path, read_thumbnail(path))
+            if entry.photo is not None:
+                self.thumbnail_ready.emit(entry.id, thumbnail_of(entry.photo.pixels))
+            elif entry.path is not None:
+                self.thumbnail_ready.emit(entry.id, read_thumbnail(entry.path))
 
 
-def read_thumbnail(path: Path) -> QImage:
-    """A small square picture of a photo; grey where the file cannot be read (opening it will say why)."""
-    reader = QImageReader(str(path))
-    reader.setAutoTransform(True)
-    size = reader.size()
-    if size.isValid():
-        reader.setScaledSize(size.scaled(_THUMBNAIL, Qt.AspectRatioMode.KeepAspectRatioByExpanding))
-    image = reader.read()
-    if image.isNull():
-        image = QImage(_THUMBNAIL, QImage.Format.Format_RGB32)
-        image.fill(Qt.GlobalColor.darkGray)
-    left, top = (image.width() - _THUMBNAIL.width()) // 2, (image.height() - _THUMBNAIL.height()) // 2
-    return image.copy(left, top, _THUMBNAIL.width(), _THUMBNAIL.height())
-
-
-def pixels_of(image: QImage) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB of a Qt image; what is transparent lies on white."""
-    flat = QImage(image.size(), QImage.Format.Format_RGB888)
-    flat.fill(Qt.GlobalColor.white)
-    painter = QPainter(flat)
-    painter.drawImage(0, 0, image)
-    painter.end()
-    rows = np.frombuffer(flat.constBits(), np.uint8).reshape(flat.height(), flat.bytesPerLine())
-    return rows[:, : 3 * flat.width()].reshape(flat.height(), flat.width(), 3).copy()
+def _file_of(entry: PhotoEntry) -> Path:
+    assert entry.path is not None  # what has no file never loses its pixels
+    return entry.path

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QImage, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
@@ -32,20 +30,21 @@ class PhotoPanel(QFrame):
 
     Signals:
         open_requested(), sample_requested(), paste_requested(): the buttons of the invitation.
-        photo_picked(path): another photo of the list.
+        photo_picked(id): another photo of the document.
         face_picked(index): a face box was clicked.
     """
 
     open_requested = Signal()
     sample_requested = Signal()
     paste_requested = Signal()
-    photo_picked = Signal(object)
+    photo_picked = Signal(str)
     face_picked = Signal(int)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("card")
         self._session = session
+        self._icons: dict[str, QIcon] = {}
         self._title = QLabel(self.tr("Photo"), self)
         self._title.setObjectName("title")
         self._note = _ElidedLabel(self)
@@ -80,7 +79,7 @@ class PhotoPanel(QFrame):
         self.strip.setGridSize(QSize(_THUMBNAIL + 20, _THUMBNAIL + 26))
         self.strip.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.strip.setFixedHeight(_THUMBNAIL + 44)
-        self.strip.setAccessibleName(self.tr("Photos of the folder"))
+        self.strip.setAccessibleName(self.tr("Photos"))
 
         head = QHBoxLayout()
         head.addWidget(self._title)
@@ -128,13 +127,15 @@ class PhotoPanel(QFrame):
         """Whether the picture of the head over the photo is on show (it costs time to make)."""
         return self.mesh_box.isChecked()
 
-    def set_thumbnail(self, path: Path, image: QImage) -> None:
-        """A thumbnail of one of the session's photos has been made."""
-        if path in self._session.photos:
-            pixmap = QPixmap.fromImage(image)
-            icon = QIcon(pixmap)
-            icon.addPixmap(pixmap, QIcon.Mode.Selected)  # not tinted by the style
-            self.strip.item(self._session.photos.index(path)).setIcon(icon)
+    def set_thumbnail(self, photo: str, image: QImage) -> None:
+        """A thumbnail of one of the document's photos (by id) has been made."""
+        pixmap = QPixmap.fromImage(image)
+        icon = QIcon(pixmap)
+        icon.addPixmap(pixmap, QIcon.Mode.Selected)  # not tinted by the style
+        self._icons[photo] = icon
+        for row, entry in enumerate(self._session.photos):
+            if entry.id == photo:
+                self.strip.item(row).setIcon(icon)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -145,11 +146,7 @@ class PhotoPanel(QFrame):
         self.invitation.setVisible(photo is None)
         for widget in (self.fit_button, self.landmarks_box, self.mesh_box, self.opacity):
             widget.setEnabled(photo is not None)
-        path = photo.path if photo is not None else None
-        if path in self._session.photos:
-            self.strip.blockSignals(True)
-            self.strip.setCurrentRow(self._session.photos.index(path))
-            self.strip.blockSignals(False)
+        self._show_place()
         self._show_note()
         self._place_invitation()
 
@@ -175,16 +172,23 @@ class PhotoPanel(QFrame):
         self.strip.clear()
         blank = QPixmap(_THUMBNAIL, _THUMBNAIL)
         blank.fill(style.RAISED)
-        for path in self._session.photos:
-            item = QListWidgetItem(QIcon(blank), path.stem)
-            item.setToolTip(str(path))
+        for entry in self._session.photos:
+            item = QListWidgetItem(self._icons.get(entry.id, QIcon(blank)), entry.name)
+            item.setToolTip(str(entry.path or entry.name))
             self.strip.addItem(item)
         self.strip.blockSignals(False)
+        self._show_place()
         self.strip.setVisible(len(self._session.photos) > 1)
+
+    def _show_place(self) -> None:
+        shown = self._session.entry
+        self.strip.blockSignals(True)
+        self.strip.setCurrentRow(self._session.photos.index(shown) if shown is not None else -1)
+        self.strip.blockSignals(False)
 
     def _pick(self, row: int) -> None:
         if 0 <= row < len(self._session.photos):
-            self.photo_picked.emit(self._session.photos[row])
+            self.photo_picked.emit(self._session.photos[row].id)
 
     def _place_invitation(self) -> None:
         self.invitation.adjustSize()

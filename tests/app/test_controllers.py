@@ -14,12 +14,15 @@ from pytestqt.qtbot import QtBot
 
 from fields_app.controllers.editing import EditingController
 from fields_app.controllers.export import ExportController
-from fields_app.controllers.reconstruction import ReconstructionController, pixels_of, read_thumbnail
+from fields_app.controllers.reconstruction import ReconstructionController
 from fields_app.panels.message_bar import MessageBar
 from fields_app.parameters import read_all
+from fields_app.pictures import pixels_of, read_thumbnail
 from fields_app.session import Session
 from fields_app.settings import ExportChoice, Settings
+from fields_core.datatypes import Photo
 from fields_core.errors import FieldsError
+from fields_core.progress import CancelToken
 from tests.app.engines import FakeEngine
 
 
@@ -96,7 +99,7 @@ class TestReconstruction:
         reconstruction.thumbnail_ready.connect(lambda path, image: thumbnails.append(path))
         reconstruction.open_paths([tmp_path])
         qtbot.waitUntil(lambda: len(session.people) == 1 and len(thumbnails) == 3)
-        assert list(session.photos) == made
+        assert [entry.path for entry in session.photos] == made
         assert session.photo is not None
         assert session.photo.path == made[0]
 
@@ -106,11 +109,11 @@ class TestReconstruction:
         made = photos(tmp_path, 3)
         reconstruction.open_paths([tmp_path])
         qtbot.waitUntil(lambda: len(session.people) == 1)
-        reconstruction.open_paths([made[2]])
+        reconstruction.show_photo(session.photos[2].id)
         qtbot.waitUntil(lambda: not reconstruction.busy)
         assert session.photo is not None
         assert session.photo.path == made[2]
-        assert list(session.photos) == made
+        assert [entry.path for entry in session.photos] == made
 
     def test_only_the_latest_of_many_photos_is_shown(
         self, reconstruction: ReconstructionController, session: Session, tmp_path: Path, qtbot: QtBot
@@ -179,14 +182,18 @@ class TestReconstruction:
         qtbot.waitUntil(lambda: messages.kind == "error")
         assert "gone.png" in messages.text
 
-    def test_refine_replaces_the_code(
-        self, reconstruction: ReconstructionController, session: Session, engine: FakeEngine, qtbot: QtBot
-    ) -> None:
+    def test_refine_replaces_the_code_and_can_be_undone(
+        self, reconstruction: ReconstructionController, editing: EditingController, session: Session,
+        engine: FakeEngine, qtbot: QtBot,
+    ) -> None:  # fmt: skip
         reconstruction.open_sample()
         qtbot.waitUntil(lambda: len(session.people) == 1)
-        reconstruction.refine()
-        qtbot.waitUntil(lambda: not reconstruction.busy)
+        with qtbot.waitSignal(reconstruction.refined) as refined:
+            reconstruction.refine()
+        editing.replace_original(*refined.args, "Refine fit")
         assert values(session, engine)["mouthSmileLeft"] == pytest.approx(0.9)
+        editing.undo_stack.undo()
+        assert values(session, engine)["mouthSmileLeft"] == pytest.approx(0.5)
 
     def test_refine_without_a_person_does_nothing(
         self, reconstruction: ReconstructionController, messages: MessageBar
@@ -268,17 +275,25 @@ class TestEditing:
         wanted = engine.head.mesh(code).vertices
         qtbot.waitUntil(lambda: session.mesh is not None and np.array_equal(session.mesh.vertices, wanted))
 
-    def test_a_mesh_that_comes_after_another_photo_is_dropped(
+    def test_a_mesh_that_comes_after_another_photo_goes_where_it_belongs(
         self, editing: EditingController, session: Session, engine: FakeEngine, qtbot: QtBot
     ) -> None:
+        session.set_photo(engine.sample_photo())
+        faces = engine.reconstruct(engine.sample_photo(), CancelToken())
+        session.set_people(faces)
+        first = session.photos[0]
         engine.gate.clear()
+        engine.started.clear()
         editing.set_value("jawOpen", 1.0)
         qtbot.waitUntil(engine.started.is_set)
-        session.set_photo(engine.sample_photo())
+        session.set_photo(Photo(np.zeros((60, 80, 3), np.uint8)))
         shown = session.mesh
         engine.gate.set()
-        qtbot.wait(60)
+        qtbot.waitUntil(lambda: session.photos[0].people[0].mesh is not faces[0].mesh)
         assert session.mesh is shown
+        session.show(first.id)
+        assert session.mesh is not None
+        assert np.abs(session.mesh.vertices - faces[0].mesh.vertices).max() > 1e-3
 
     def test_reset_brings_back_the_photos_value_only_for_the_given_keys(
         self, editing: EditingController, session: Session, engine: FakeEngine, qtbot: QtBot

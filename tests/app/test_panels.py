@@ -233,15 +233,15 @@ class TestPhotoPanel:
     def test_the_strip_shows_several_photos_and_picks_one(
         self, photo_panel: PhotoPanel, session: Session, qtbot: QtBot
     ) -> None:
-        paths = [Path(f"/somewhere/{i}.jpg") for i in range(3)]
-        session.set_photos(paths)
+        entries = session.add_photos([Path(f"/somewhere/{i}.jpg") for i in range(3)])
         assert photo_panel.strip.isVisible()
-        photo_panel.set_thumbnail(paths[1], QImage(64, 64, QImage.Format.Format_RGB32))
-        photo_panel.set_thumbnail(Path("/elsewhere.jpg"), QImage(64, 64, QImage.Format.Format_RGB32))
+        photo_panel.set_thumbnail(entries[1].id, QImage(64, 64, QImage.Format.Format_RGB32))
+        photo_panel.set_thumbnail("gone", QImage(64, 64, QImage.Format.Format_RGB32))
         with qtbot.waitSignal(photo_panel.photo_picked) as picked:
             photo_panel.strip.setCurrentRow(2)
-        assert picked.args == [paths[2]]
-        session.set_photos(paths[:1])
+        assert picked.args == [entries[2].id]
+        for entry in entries[1:]:
+            session.remove_photo(entry.id)
         assert not photo_panel.strip.isVisible()
 
 
