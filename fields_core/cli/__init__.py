@@ -1,4 +1,4 @@
-"""The command line: ``fields reconstruct | export | prepare | train | evaluate | models``.
+"""The command line: ``fields reconstruct | track | export | prepare | train | evaluate | models``.
 
 Each command is a module with ``add_parser(commands)`` and ``run(arguments, terminal) -> exit status``. All parsers are
 built on every call, so whatever is heavy is imported inside ``run``.
@@ -7,10 +7,11 @@ built on every call, so whatever is heavy is imported inside ``run``.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from fields_core.cli import evaluate, export, models, prepare, reconstruct, train
+from fields_core.cli import evaluate, export, models, prepare, reconstruct, track, train
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import FieldsError
 from fields_core.threads import prefer_one_thread
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: all done. 1: some inputs failed. 2: wrong usage, or nothing could be done. 130: interrupted.
     """
     arguments = _parser().parse_args(argv)
+    arguments.typed = tuple(sys.argv[1:] if argv is None else argv)
     prefer_one_thread()
     try:
         with Terminal() as terminal:
@@ -55,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (reconstruct, export, prepare, train, evaluate, models):
+    for command in (reconstruct, track, export, prepare, train, evaluate, models):
         command.add_parser(commands)
     return parser
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import torch
-
-from fields_core.datatypes import DetectedFace, Photo
+from fields_core.datatypes import DetectedFace, FaceCode, Photo
 from fields_core.detection.crop import crop_face
 from fields_core.detection.face_detector import FaceDetector
-from fields_core.encoder.emotion_head import EmotionHead
 from fields_core.errors import FitError
 from fields_core.head.model import HeadModel
 from fields_core.live.adjustment import Adjustment
@@ -32,7 +30,7 @@ class Tracker:
         head: the head model.
         coder: makes the codes; None fits landmarks.
         settings: see `TrackerSettings`; may be replaced at any time.
-        emotion: reads the codes; None leaves ``TrackedFace.emotion`` empty.
+        emotion: reads a code of one face (`EmotionReader`); None leaves ``TrackedFace.emotion`` empty.
         max_faces: at most so many people at a time.
         detector: in video mode; None makes one, and only that one is closed here.
         landmarker: the user's own ``face_landmarker.task`` for the detector made here.
@@ -48,7 +46,7 @@ class Tracker:
         head: HeadModel,
         coder: FaceCoder | None = None,
         settings: TrackerSettings | None = None,
-        emotion: EmotionHead | None = None,
+        emotion: Callable[[FaceCode], EmotionReading] | None = None,
         max_faces: int = DEFAULT_FACES,
         detector: FaceDetector | None = None,
         landmarker: Path | None = None,
@@ -183,12 +181,4 @@ class Tracker:
         if person.trust(result) == 0.0:  # landmarks without a face: something is in front of it
             return person.miss(self._adjustment, seconds), took
         tracked = person.see(upright, crop, result, self._adjustment, seconds)
-        return person.felt(tracked, self._read(tracked)), took
-
-    @torch.no_grad()
-    def _read(self, face: TrackedFace) -> EmotionReading | None:
-        if self._emotion is None:
-            return None
-        prediction = self._emotion(face.code)
-        valence, arousal = prediction.valence_arousal[0].tolist()
-        return EmotionReading(tuple(prediction.logits[0].softmax(0).tolist()), valence, arousal)
+        return person.felt(tracked, self._emotion(tracked.code) if self._emotion else None), took
