@@ -30,8 +30,9 @@ _LOPSIDED_SHARE = 0.1
 _LAUGHING_SHARE = 0.3  # of smiles that show teeth; CK+ has posed ones, which open the jaw less often
 _GAZE_LIMIT = np.array([0.35, 0.55])  # radians down/up, left/right
 
+VISEME_NAMES = ("aa", "eh", "ee", "oh", "oo", "p b", "m", "f v", "th d", "s", "sh", "r")  # of `VISEMES`, in order
 # Ours: mouth shapes of speech, after the usual fifteen visemes.
-_VISEMES: tuple[Recipe, ...] = tuple(
+VISEMES: tuple[Recipe, ...] = tuple(
     {
         unit: level
         for name, level in viseme.items()
@@ -162,9 +163,9 @@ class ExpressionGenerator:
 
     def _speech(self, rng: np.random.Generator) -> Recipe:
         """Between two visemes."""
-        first, second = rng.integers(len(_VISEMES), size=2)
+        first, second = rng.integers(len(VISEMES), size=2)
         share = float(rng.uniform(0.0, 1.0))
-        recipe = _sum(_scaled(_VISEMES[first], share), _scaled(_VISEMES[second], 1.0 - share))
+        recipe = _sum(_scaled(VISEMES[first], share), _scaled(VISEMES[second], 1.0 - share))
         return _scaled(recipe, float(rng.uniform(0.5, 1.3)))
 
     def _loose(self, rng: np.random.Generator) -> Recipe:
@@ -183,7 +184,7 @@ class ExpressionGenerator:
         gaze = self._gaze(rng)
         recipe = self._lids(rng, recipe, float(gaze[0]))
         recipe = self._sides(rng, recipe)
-        levels = _possible(recipe)
+        levels = possible(recipe)
         units = np.zeros(len(self._columns), np.float32)
         for name, level in levels.items():
             if name in self._columns:
@@ -255,7 +256,7 @@ def _one_side(recipe: Recipe, side: str, rest: float) -> Recipe:
     return {name: level * (rest if name.endswith(other) else 1.0) for name, level in recipe.items()}
 
 
-def _possible(recipe: Recipe) -> Recipe:
+def possible(recipe: Recipe) -> Recipe:
     """The nearest thing that muscles, lips and lids allow."""
     levels = {name: float(np.clip(level, 0.0, 1.0)) for name, level in recipe.items()}
 
