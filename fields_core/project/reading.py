@@ -21,9 +21,9 @@ from fields_core.project.project import Fingerprint, Project, ProjectFace, Proje
 from fields_core.project.schema import Record, parse, unusable
 from fields_core.project.writing import CODE_PARTS
 
-_MAX_FACES = 10_000
-_JSON_BYTES = 32 << 20
-_PICTURE_BYTES = 64 << 20
+MAX_FACES = 10_000
+JSON_BYTES = 32 << 20
+PICTURE_BYTES = 64 << 20
 _BYTES_A_FACE = 64 << 10  # landmarks and two codes take a third of it
 _MAX_TEXTURE = 4096  # pixels
 _MAX_SIDE = 1_000_000  # pixels; only a number here, the photo itself is measured when it is opened
@@ -47,11 +47,11 @@ def read_project(path: Path, head: HeadModel, unpack: Path) -> Project:
     """
     path = path.absolute()
     with open_container(path) as container:
-        record = parse(path, container.read("project.json", _JSON_BYTES))
+        record = parse(path, container.read("project.json", JSON_BYTES))
         _check_head(path, record, head)
-        photo_records = record.records("photos", _MAX_FACES)
-        face_records = record.records("faces", _MAX_FACES)
-        identity_records = record.records("identities", _MAX_FACES)
+        photo_records = record.records("photos", MAX_FACES)
+        face_records = record.records("faces", MAX_FACES)
+        identity_records = record.records("identities", MAX_FACES)
         arrays = _arrays(path, container, len(face_records) + len(identity_records))
         photos = tuple(_photo(path, container, i, entry, unpack) for i, entry in enumerate(photo_records))
         identities = _identities(path, identity_records, arrays, head)
@@ -139,13 +139,14 @@ def _photo(path: Path, container: Container, index: int, record: Record, unpack:
     small = None
     if record.flag("thumbnail"):
         member = f"thumbnails/{index}.png"
-        data = container.read(member, _PICTURE_BYTES)
+        data = container.read(member, PICTURE_BYTES)
         small = pictures.decode(path, member, data, least=1, greatest=pictures.THUMBNAIL_SIDE)
     photo = ProjectPhoto(
         name=name,
         width=record.integer("width", 0, _MAX_SIDE),
         height=record.integer("height", 0, _MAX_SIDE),
         reconstructed=record.flag("reconstructed"),
+        embedded=record.flag("embedded"),
         id=record.text("id"),
         fingerprint=wanted,
         thumbnail=small,
@@ -156,7 +157,7 @@ def _photo(path: Path, container: Container, index: int, record: Record, unpack:
             raise unusable(path, "a member photos/NUMBER.SUFFIX", carried[:80])
         target = unpack / f"{index}{Path(carried).suffix}"
         container.extract(carried, target, photo_files.MAX_BYTES)
-        return replace(photo, path=target, embedded=True)
+        return replace(photo, path=target)
     candidates = photo_files.places(path, record.optional_text("relative"), record.optional_text("path"), name)
     found = photo_files.find(candidates, wanted) if wanted is not None else None
     return replace(photo, path=found, sought=() if found is not None else tuple(candidates))
@@ -209,12 +210,12 @@ def _faces(
     for i, record in enumerate(records):
         member = f"crops/{i}.png"
         image = pictures.decode(
-            path, member, container.read(member, _PICTURE_BYTES), least=CROP_SIZE, greatest=CROP_SIZE
+            path, member, container.read(member, PICTURE_BYTES), least=CROP_SIZE, greatest=CROP_SIZE
         )
         texture = None
         if record.flag("texture"):
             member = f"textures/{i}.png"
-            data = container.read(member, _PICTURE_BYTES)
+            data = container.read(member, PICTURE_BYTES)
             texture = pictures.decode(path, member, data, least=1, greatest=_MAX_TEXTURE)
         left, top, right, bottom = record.numbers("box", 4)
         rotation = record.integer("rotation_degrees", 0, 270)

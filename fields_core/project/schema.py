@@ -26,6 +26,8 @@ def _to_2(content: Content) -> Content:
         for i, entry in enumerate(content.get(kind) or ()):
             entry |= added
             entry["id"] = entry.get("id") or f"{kind}-{i + 1}"
+    for photo in content.get("photos") or ():
+        photo["embedded"] = photo.get("member") is not None
     return content
 
 

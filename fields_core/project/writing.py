@@ -47,7 +47,14 @@ class ProjectWriter:
         self._fingerprints: dict[tuple[Path, int, int], Fingerprint] = {}
 
     def write(
-        self, project: Project, path: Path, head: HeadModel, *, embed: bool = False, token: CancelToken | None = None
+        self,
+        project: Project,
+        path: Path,
+        head: HeadModel,
+        *,
+        embed: bool = False,
+        light: bool = False,
+        token: CancelToken | None = None,
     ) -> Project:
         """Write a project; on any failure a file that was there before is untouched.
 
@@ -55,7 +62,8 @@ class ProjectWriter:
             project: what to write.
             path: the file; by habit its suffix is `SUFFIX`.
             head: the model the codes belong to.
-            embed: put the photos themselves into the file.
+            embed: put all photos themselves into the file, not only those that are `ProjectPhoto.embedded`.
+            light: copy no file in, only refer to it, also of embedded photos: for an autosave on this computer.
             token: cancels the writing between two photos.
 
         Returns:
@@ -74,7 +82,7 @@ class ProjectWriter:
         with replacing(path) as temporary:
             with temporary.open("w+b") as file:
                 with zipfile.ZipFile(file, "w") as archive:
-                    self._fill(archive, project, path, token)
+                    self._fill(archive, project, path, light, token)
                 file.flush()
                 os.fsync(file.fileno())
             token.raise_if_cancelled()
@@ -100,8 +108,8 @@ class ProjectWriter:
                 remedy="Bring the photo back, or save without embedding the photos.",
             ) from cause
 
-    def _fill(self, archive: zipfile.ZipFile, project: Project, path: Path, token: CancelToken) -> None:
-        photos = [self._put_photo(archive, i, photo, path, token) for i, photo in enumerate(project.photos)]
+    def _fill(self, archive: zipfile.ZipFile, project: Project, path: Path, light: bool, token: CancelToken) -> None:
+        photos = [self._put_photo(archive, i, photo, path, light, token) for i, photo in enumerate(project.photos)]
         faces = [self._put_face(archive, i, face, token) for i, face in enumerate(project.faces)]
         arrays = io.BytesIO()
         pack_arrays(arrays_of(project), arrays, level=1)
@@ -127,14 +135,20 @@ class ProjectWriter:
         _put(archive, "project.json", text.encode("utf-8", "surrogatepass"), zipfile.ZIP_DEFLATED)
 
     def _put_photo(
-        self, archive: zipfile.ZipFile, index: int, photo: ProjectPhoto, project: Path, token: CancelToken
+        self,
+        archive: zipfile.ZipFile,
+        index: int,
+        photo: ProjectPhoto,
+        project: Path,
+        light: bool,
+        token: CancelToken,
     ) -> dict[str, Any]:
         token.raise_if_cancelled()
         member = None
         if photo.pixels is not None and photo.path is None:
             member = f"photos/{index}.png"
             _put(archive, member, self._pictures.encode(photo.pixels))
-        elif photo.path is not None and photo.embedded:
+        elif photo.path is not None and photo.embedded and not light:
             member = f"photos/{index}{_plain_suffix(photo.path)}"
             copy_file(photo.path, archive, member)
         if photo.thumbnail is not None:
@@ -149,6 +163,7 @@ class ProjectWriter:
             "width": photo.width,
             "height": photo.height,
             "member": member,
+            "embedded": photo.embedded,
             "path": str(place) if place is not None else None,
             "relative": _relative(place, project.parent) if place is not None else None,
             "sha256": photo.fingerprint.sha256 if photo.fingerprint is not None else None,

@@ -21,7 +21,16 @@ from fields_core.datatypes import FaceCode
 from fields_core.errors import ExportError, ProjectError
 from fields_core.head.model import HeadModel
 from fields_core.progress import Cancelled, CancelToken
-from fields_core.project import Project, ProjectPhoto, ProjectWriter, locate, read_project, schema, thumbnail
+from fields_core.project import (
+    Project,
+    ProjectPhoto,
+    ProjectWriter,
+    locate,
+    read_project,
+    read_summary,
+    schema,
+    thumbnail,
+)
 from tests.core.projects import make_photo, make_project, with_pasted_picture
 from tests.heads import tiny_head
 
@@ -166,6 +175,31 @@ def test_a_pasted_picture_is_kept_without_loss(head: HeadModel, tmp_path: Path, 
     assert after.photos[2].path is not None
     assert np.array_equal(load_photo(after.photos[2].path).pixels, project.photos[2].pixels)
     assert not after.photos[0].embedded
+
+
+def test_a_light_project_refers_to_embedded_photos_and_stays_embedded(
+    head: HeadModel, tmp_path: Path, unpack: Path
+) -> None:
+    ProjectWriter().write(make_project(head, tmp_path / "photos"), tmp_path / "a.fields", head, embed=True)
+    opened = read_project(tmp_path / "a.fields", head, unpack)
+    shutil.rmtree(tmp_path / "photos")
+    ProjectWriter().write(opened, tmp_path / "autosave.fields", head, light=True)
+    with zipfile.ZipFile(tmp_path / "autosave.fields") as archive:
+        assert not any(name.startswith("photos/") for name in archive.namelist())
+    again = read_project(tmp_path / "autosave.fields", head, tmp_path)
+    assert [photo.path for photo in again.photos] == [photo.path for photo in opened.photos]
+    assert all(photo.embedded for photo in again.photos)
+
+
+def test_a_summary_tells_what_is_inside(head: HeadModel, saved: Path, tmp_path: Path) -> None:
+    summary = read_summary(saved)
+    assert (summary.photos, summary.faces) == (2, 3)
+    assert summary.thumbnail is not None
+    assert summary.thumbnail.max() == 90
+    assert summary.view["mode"] == "textured"
+    (tmp_path / "text.fields").write_text("no")
+    with pytest.raises(ProjectError):
+        read_summary(tmp_path / "text.fields")
 
 
 def test_photos_that_moved_with_the_project_are_found(head: HeadModel, tmp_path: Path, unpack: Path) -> None:
