@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -165,7 +165,12 @@ def faces_of(entry: PhotoEntry | None) -> tuple[tuple[str, str, int], ...]:
     return tuple((person.id, person.identity, id(person.original.code)) for person in people)
 
 
-Item = TypeVar("Item", PhotoEntry, Identity)
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=_Identified)
 
 
 @dataclass(frozen=True, eq=False)
