@@ -34,6 +34,8 @@ VIEW_BOTTOM = "#14161a"
 CLAY = "#d6beac"
 WIRE_SURFACE = "#2b3139"
 WIRE_LINE = "#4a9c92"
+VIEW_BLACK, VIEW_GREY, VIEW_WHITE = "#000000", "#7f7f7f", "#ffffff"
+HEAT_COLOURS = "viridis"  # even steps of lightness, and readable to the colour-blind
 
 # Spacing in device-independent pixels.
 TINY, SMALL, MEDIUM, LARGE = 4, 8, 12, 20

@@ -1,8 +1,7 @@
-"""The head in 3D: actor, lights and camera on any pyvista plotter. Both viewport backends draw this one scene."""
+"""The head in 3D: one or two heads, lights, background and one camera. Both viewport backends draw this one scene."""
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,18 +9,14 @@ import pyvista as pv
 from numpy.typing import NDArray
 
 from fields_app import style
+from fields_app.panels.head_actor import HeadActor, ViewMode, smooth_normals
+from fields_app.panels.photo_backdrop import PhotoBackdrop, PhotoView
 
 if TYPE_CHECKING:
     from fields_core.datatypes import HeadMesh
 
 Array = NDArray[Any]
-
-
-class ViewMode(Enum):
-    SHADED = "Shaded"
-    TEXTURED = "Textured"
-    WIREFRAME = "Wireframe"
-
+__all__ = ["HeadScene", "ViewMode", "smooth_normals"]
 
 _DISTANCE = 4.2  # head heights between camera and head: about a portrait lens
 _VIEW_ANGLE = 17.0
@@ -31,10 +26,12 @@ _LIGHTS = (
     ((1.3, 0.1, 0.9), 0.30, "#dbe8ff"),
     ((0.7, 1.1, -1.3), 0.55, "#cfe4ff"),
 )
+_BAR = "mm"
+LIGHT_AZIMUTH, LIGHT_ELEVATION = -37.0, 34.0  # degrees: where the key light stands
 
 
 class HeadScene:
-    """Shows one head on a plotter. Not a widget; the owner decides when to draw.
+    """Shows one head on a plotter, a second one beside it where wanted. Not a widget; the owner decides when to draw.
 
     Args:
         plotter: any pyvista plotter, empty.
@@ -42,21 +39,26 @@ class HeadScene:
 
     def __init__(self, plotter: Any) -> None:
         self._plotter = plotter
-        self._mesh: HeadMesh | None = None
-        self._corners: Array = np.empty(0, dtype=np.int64)
-        self._poly: Any = None
-        self.actor: Any = None
-        self._texture: Array | None = None
-        self._pv_texture: Any = None
+        self._head = HeadActor(plotter.renderer)
+        self._backdrop = PhotoBackdrop(plotter.renderer)
+        self._photo: PhotoView | None = None
+        self._second: Any = None  # renderer of the companion
+        self._companion: HeadActor | None = None
         self._mode = ViewMode.SHADED
+        self._landmarks, self._smooth = False, False
+        self._background = (style.VIEW_BOTTOM, style.VIEW_TOP)
+        self._light = (LIGHT_AZIMUTH, LIGHT_ELEVATION)
         self._yaw, self._pitch, self._zoom = 0.0, 0.0, 1.0
         self._pan = np.zeros(2)
         self._centre, self._height = np.zeros(3), 0.3
-        plotter.set_background(style.VIEW_BOTTOM, top=style.VIEW_TOP)
-        plotter.remove_all_lights()
-        for position, intensity, colour in _LIGHTS:
-            plotter.add_light(pv.Light(position=position, color=colour, intensity=intensity, light_type="camera light"))
+        self._bar: Any = None  # the mapper whose colours the bar explains
+        self._equip(plotter.renderer)
         plotter.camera.view_angle = _VIEW_ANGLE
+
+    @property
+    def actor(self) -> Any:
+        """The head's VTK actor; None without a head."""
+        return self._head.actor
 
     @property
     def mode(self) -> ViewMode:
@@ -65,51 +67,121 @@ class HeadScene:
     @property
     def vertices(self) -> Array | None:
         """(V, 3) metres, as last shown; None without a head."""
-        return None if self._mesh is None else self._mesh.vertices
+        return None if self._head.mesh is None else self._head.mesh.vertices
+
+    @property
+    def angles(self) -> tuple[float, float]:
+        """From where one looks, degrees: to the right of the picture's front view, and up."""
+        return self._yaw, self._pitch
+
+    @property
+    def light(self) -> tuple[float, float]:
+        return self._light
 
     def show(self, mesh: HeadMesh | None, texture: Array | None) -> None:
         """Show a head: in place when only its points moved."""
-        if mesh is None:
-            self._remove()
-            return
-        same_head = self._mesh is not None and np.array_equal(self._mesh.faces, mesh.faces)
-        first = self._mesh is None
-        self._mesh = mesh
-        if same_head and texture is self._texture:
-            self._move(mesh)
-            return
-        self._texture = texture
-        self._build(mesh)
-        if first:
+        first = self._head.mesh is None
+        self._head.show(mesh, texture)
+        if mesh is not None and first:
             self.reset_view()
+
+    def show_companion(self, mesh: HeadMesh | None, texture: Array | None) -> None:
+        """A second head in the right half, seen by the same camera; None: the first one has the whole picture."""
+        if mesh is None:
+            self._drop_companion()
+            return
+        if self._companion is None:
+            self._second = pv.Renderer(self._plotter, border=False)
+            self._equip(self._second)
+            self._second.SetActiveCamera(self._plotter.renderer.GetActiveCamera())
+            self._plotter.render_window.AddRenderer(self._second)
+            self._plotter.renderer.SetViewport(0.0, 0.0, 0.5, 1.0)
+            self._second.SetViewport(0.5, 0.0, 1.0, 1.0)
+            self._companion = HeadActor(self._second)
+            self._companion.set_mode(self._mode)
+            self._companion.set_landmarks(self._landmarks)
+        self._companion.show(mesh, texture)
+        self._place_camera()
 
     def set_mode(self, mode: ViewMode) -> None:
         self._mode = mode
-        if self.actor is None:
-            return
-        textured = mode is ViewMode.TEXTURED and self._pv_texture is not None
-        prop = self.actor.prop
-        self.actor.texture = self._pv_texture if textured else None
-        prop.color = "white" if textured else (style.WIRE_SURFACE if mode is ViewMode.WIREFRAME else style.CLAY)
-        prop.show_edges = mode is ViewMode.WIREFRAME
-        prop.edge_color = style.WIRE_LINE
-        prop.line_width = 1.0
-        prop.ambient = 0.42 if textured else 0.2
-        prop.diffuse = 0.64 if textured else 0.80
-        prop.specular = 0.03 if textured else 0.14
-        prop.specular_power = 18.0
+        for head in self._heads():
+            head.set_mode(mode)
+
+    def set_landmarks(self, wanted: bool) -> None:
+        self._landmarks = wanted
+        for head in self._heads():
+            head.set_landmarks(wanted)
+
+    def set_opacity(self, opacity: float) -> None:
+        """Of the head over its photo."""
+        self._head.set_opacity(opacity)
+
+    def set_distances(self, distances: Array | None, largest: float = 1.0) -> None:
+        """Colour the head by (V,) millimetres from 0 to ``largest``, with a colour bar; None: as it was."""
+        self._head.set_distances(distances, largest)
+        wanted = distances is not None and self._head.mapper is not None
+        if self._bar is not None and (not wanted or self._bar is not self._head.mapper):
+            self._plotter.remove_scalar_bar(_BAR, render=False)
+            self._bar = None
+        if wanted and self._bar is None:
+            self._bar = self._head.mapper
+            self._plotter.add_scalar_bar(
+                _BAR, mapper=self._bar, vertical=True, n_labels=5, fmt="%.2g", color=style.TEXT_SOFT, width=0.07,
+                height=0.42, position_x=0.02, position_y=0.05, title_font_size=15, label_font_size=13, render=False,
+            )  # fmt: skip
+
+    def set_background(self, bottom: str, top: str) -> None:
+        """Two colours of a gradient; the same twice for a plain one."""
+        self._background = (bottom, top)
+        for renderer in self._renderers():
+            renderer.set_background(bottom, top=None if top == bottom else top)
+
+    def set_plain_background(self, colour: str) -> None:
+        """For a picture only: a plain colour and no photo, until `restore_background`."""
+        self._backdrop.show(None)
+        for renderer in self._renderers():
+            renderer.set_background(colour)
+
+    def restore_background(self) -> None:
+        self.set_background(*self._background)
+        self._backdrop.show(self._photo)
+
+    def set_light(self, azimuth: float, elevation: float) -> None:
+        """Where the key light stands as the viewer sees it, degrees: to the right of the viewer, and above."""
+        self._light = ((azimuth + 180.0) % 360.0 - 180.0, min(max(elevation, -90.0), 90.0))
+        for renderer in self._renderers():
+            _aim(renderer, *self._light)
+
+    def set_photo(self, photo: PhotoView | None) -> None:
+        """Look through the camera of a photo, with the photo behind the head; None: the free view again."""
+        entered = photo is not None and self._photo is None
+        self._photo = photo
+        self._backdrop.show(photo)
+        if photo is None:
+            self._head.set_opacity(1.0)
+        if entered:
+            self.look(0.0, 0.0)
+        self._place_camera()
 
     def set_smooth(self, smooth: bool) -> None:
         """Smooth outlines (FXAA): twice the work a frame in software, so for a picture at rest."""
-        self._plotter.renderer.SetUseFXAA(smooth)  # pyvista's own switch probes the machine for EGL every time
+        self._smooth = smooth
+        for renderer in self._renderers():
+            renderer.SetUseFXAA(smooth)  # pyvista's own switch probes the machine for EGL every time
 
     def reset_view(self) -> None:
         """The whole head from the front."""
-        self._yaw, self._pitch, self._zoom = 0.0, 0.0, 1.0
-        self._pan = np.zeros(2)
-        if self._mesh is not None:
-            low, high = self._mesh.vertices.min(axis=0), self._mesh.vertices.max(axis=0)
+        self._zoom, self._pan = 1.0, np.zeros(2)
+        if self._head.mesh is not None:
+            vertices = self._head.mesh.vertices
+            low, high = vertices.min(axis=0), vertices.max(axis=0)
             self._centre, self._height = (low + high) / 2, float(high[1] - low[1])
+        self.look(0.0, 0.0)
+
+    def look(self, right: float, up: float) -> None:
+        """Stand at these angles, degrees; zoom and centre stay."""
+        self._yaw, self._pitch = right, up
         self._place_camera()
 
     def orbit(self, right: float, up: float) -> None:
@@ -127,48 +199,36 @@ class HeadScene:
         self._zoom = min(max(self._zoom * factor, 0.3), 12.0)
         self._place_camera()
 
-    def _build(self, mesh: HeadMesh) -> None:
-        """A new actor. Vertices on a texture seam are doubled, since VTK wants one texture coordinate a point."""
-        if len(mesh.uv_faces):
-            pairs = np.stack([mesh.faces.ravel(), mesh.uv_faces.ravel()], axis=1)
-            corners, inverse = np.unique(pairs, axis=0, return_inverse=True)
-            self._corners = corners[:, 0]
-            faces: Array = inverse.reshape(-1, 3)
-        else:
-            self._corners = np.arange(len(mesh.vertices))
-            faces = mesh.faces
-        cells: Array = np.hstack([np.full((len(faces), 1), 3), faces]).astype(np.int64)
-        self._poly = pv.PolyData(mesh.vertices[self._corners].astype(np.float32), cells.ravel())
-        self._poly.point_data["Normals"] = smooth_normals(mesh.vertices, mesh.faces)[self._corners]
-        self._poly.GetPointData().SetActiveNormals("Normals")
-        self._pv_texture = None
-        if len(mesh.uv_faces) and self._texture is not None:
-            self._poly.active_texture_coordinates = mesh.uv[corners[:, 1]].astype(np.float32)
-            self._pv_texture = pv.Texture(np.ascontiguousarray(self._texture))
-            self._pv_texture.SetInterpolate(True)
-        self._remove_actor()
-        self.actor = self._plotter.add_mesh(
-            self._poly, texture=self._pv_texture, smooth_shading=False, show_scalar_bar=False, reset_camera=False,
-            name="head", render=False, color=None if self._pv_texture is not None else style.CLAY,
-        )  # fmt: skip
-        self.actor.prop.interpolation = "Phong"
-        self.set_mode(self._mode)
+    def _equip(self, renderer: Any) -> None:
+        """Lights and background of a renderer."""
+        bottom, top = self._background
+        renderer.set_background(bottom, top=None if top == bottom else top)
+        renderer.remove_all_lights()
+        for position, intensity, colour in _LIGHTS:
+            renderer.add_light(
+                pv.Light(position=position, color=colour, intensity=intensity, light_type="camera light")
+            )
+        _aim(renderer, *self._light)
+        renderer.SetUseFXAA(self._smooth)
 
-    def _move(self, mesh: HeadMesh) -> None:
-        self._poly.points[:] = mesh.vertices[self._corners]
-        self._poly.point_data["Normals"][:] = smooth_normals(mesh.vertices, mesh.faces)[self._corners]
-        self._poly.GetPoints().Modified()
-        self._poly.point_data["Normals"].VTKObject.Modified()
-        self._poly.Modified()
+    def _heads(self) -> list[HeadActor]:
+        return [self._head] if self._companion is None else [self._head, self._companion]
 
-    def _remove(self) -> None:
-        self._remove_actor()
-        self._mesh, self._poly, self._texture = None, None, None
+    def _renderers(self) -> list[Any]:
+        return [self._plotter.renderer] if self._second is None else [self._plotter.renderer, self._second]
 
-    def _remove_actor(self) -> None:
-        if self.actor is not None:
-            self._plotter.remove_actor(self.actor, reset_camera=False, render=False)
-            self.actor = None
+    def close(self) -> None:
+        """Free what the plotter does not know of."""
+        self._drop_companion()
+
+    def _drop_companion(self) -> None:
+        if self._companion is None:
+            return
+        self._companion.remove()
+        self._plotter.render_window.RemoveRenderer(self._second)
+        self._second.deep_clean()
+        self._companion, self._second = None, None
+        self._plotter.renderer.SetViewport(0.0, 0.0, 1.0, 1.0)
 
     def _visible_height(self) -> float:
         distance = _DISTANCE * self._height / self._zoom
@@ -177,30 +237,22 @@ class HeadScene:
     def _place_camera(self) -> None:
         yaw, pitch = np.radians([self._yaw, self._pitch])
         out = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
-        right = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
-        up = np.cross(out, right)
+        up = np.cross(out, np.array([np.cos(yaw), 0.0, -np.sin(yaw)])) if self._photo is None else self._photo.up
+        right = np.cross(up, out)
         target = self._centre - self._pan[0] * right - self._pan[1] * up
         camera = self._plotter.camera
         camera.focal_point = target
         camera.position = target + out * _DISTANCE * self._height / self._zoom
         camera.up = up
-        self._plotter.renderer.ResetCameraClippingRange()
+        camera.SetParallelProjection(self._photo is not None)
+        camera.SetParallelScale(self._visible_height() / 2)
+        for renderer in self._renderers():
+            renderer.ResetCameraClippingRange()
 
 
-def smooth_normals(vertices: Array, faces: Array) -> Array:
-    """Area-weighted vertex normals.
-
-    Args:
-        vertices: (V, 3) metres.
-        faces: (F, 3) counter-clockwise from outside.
-
-    Returns:
-        (V, 3) float32 unit vectors out of the surface; zero where a vertex has no face.
-    """
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    across = np.cross(b - a, c - a)
-    corners = faces.T.ravel()
-    sums = [np.bincount(corners, np.tile(across[:, axis], 3), minlength=len(vertices)) for axis in range(3)]
-    normals = np.stack(sums, axis=1)
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    return (normals / np.maximum(lengths, 1e-20)).astype(np.float32)
+def _aim(renderer: Any, azimuth: float, elevation: float) -> None:
+    """Turn the key light; the others stay."""
+    sideways, above = np.radians([azimuth, elevation])
+    distance = float(np.linalg.norm(_LIGHTS[0][0]))
+    direction = (np.sin(sideways) * np.cos(above), np.sin(above), np.cos(sideways) * np.cos(above))
+    renderer.lights[0].position = tuple(distance * float(part) for part in direction)

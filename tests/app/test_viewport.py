@@ -75,7 +75,7 @@ def test_new_points_move_the_head_in_place(viewport: Viewport, session: Session,
     for parameter in engine.parameters:
         if parameter.key in ("jawOpen", "mouthPucker", "cheekPuff"):
             code = parameter.write(code, 1.0)
-    session.set_mesh(-1, engine.head.mesh(code))
+    session.set_mesh("", engine.head.mesh(code))
     assert viewport.scene.actor is actor
     assert differ(before, picture(viewport)) > 0.005
 
