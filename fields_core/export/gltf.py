@@ -36,9 +36,9 @@ def write_glb(surface: HeadSurface, path: Path) -> list[Path]:
             extras={"head_model": surface.head.name, "head_model_licence": surface.head.licence},
         )
     )
-    blob = _Blob(document)
-    material = _add_material(document, blob, surface.texture) if len(split.uv) and surface.texture is not None else None
-    primitive = _add_primitive(blob, targets, split, surface.mesh.faces, material)
+    blob = Blob(document)
+    material = add_material(document, blob, surface.texture) if len(split.uv) and surface.texture is not None else None
+    primitive = add_primitive(blob, targets, split, surface.mesh.faces, material)
     document.meshes = [
         pygltflib.Mesh(
             name="head",
@@ -57,9 +57,10 @@ def write_glb(surface: HeadSurface, path: Path) -> list[Path]:
     return [path]
 
 
-def _add_primitive(
-    blob: _Blob, targets: MorphTargets, split: SeamSplit, faces: NDArray[np.int32], material: int | None
+def add_primitive(
+    blob: Blob, targets: MorphTargets, split: SeamSplit, faces: NDArray[np.int32], material: int | None
 ) -> pygltflib.Primitive:
+    """The mesh with its targets; the document's accessors grow."""
     normals = vertex_normals(targets.neutral, faces)
     attributes = pygltflib.Attributes(
         POSITION=blob.add_dense(targets.neutral[split.sources], pygltflib.ARRAY_BUFFER, bounds=True),
@@ -82,7 +83,8 @@ def _add_primitive(
     return pygltflib.Primitive(attributes=attributes, indices=indices, material=material, targets=morphs)
 
 
-def _add_material(document: pygltflib.GLTF2, blob: _Blob, texture: NDArray[np.uint8]) -> int:
+def add_material(document: pygltflib.GLTF2, blob: Blob, texture: NDArray[np.uint8]) -> int:
+    """The document's only material, matt skin; returns its index."""
     document.images = [
         pygltflib.Image(bufferView=blob.add_bytes(png_bytes(texture)), mimeType="image/png", name="skin")
     ]
@@ -107,7 +109,7 @@ def _add_material(document: pygltflib.GLTF2, blob: _Blob, texture: NDArray[np.ui
     return 0
 
 
-class _Blob:
+class Blob:
     """The binary chunk as it grows, with the buffer views and accessors that point into it."""
 
     def __init__(self, document: pygltflib.GLTF2) -> None:

@@ -54,11 +54,11 @@ def _document(surface: HeadSurface, picture: str) -> str:
     out = io.StringIO()
     out.write(
         "#usda 1.0\n(\n"
-        f"    doc = {_quoted(surface.provenance)}\n"
+        f"    doc = {quoted(surface.provenance)}\n"
         "    customLayerData = {\n"
         '        string creator = "FIELDS"\n'
-        f"        string head_model = {_quoted(surface.head.name)}\n"
-        f"        string head_model_licence = {_quoted(surface.head.licence)}\n"
+        f"        string head_model = {quoted(surface.head.name)}\n"
+        f"        string head_model_licence = {quoted(surface.head.licence)}\n"
         "    }\n"
         '    defaultPrim = "Head"\n'
         f"    metersPerUnit = {1.0 / space.per_metre:.6g}\n"
@@ -69,11 +69,11 @@ def _document(surface: HeadSurface, picture: str) -> str:
     normals = vertex_normals(points, faces)
     _write_mesh(out, surface, points, normals, names, bool(picture))
     for name, displacement in zip(names, targets.displacements, strict=True):
-        _write_shape(out, name, points, normals, (displacement @ matrix).astype(np.float32), faces)
+        write_shape(out, name, points, normals, (displacement @ matrix).astype(np.float32), faces)
     out.write("    }\n\n")
     _write_skeleton(out, targets, names)
     if picture:
-        out.write(_material(picture))
+        out.write(material(picture))
     out.write("}\n")
     return out.getvalue()
 
@@ -89,14 +89,14 @@ def _write_mesh(
     mesh = surface.placed
     schemas = '"SkelBindingAPI", "MaterialBindingAPI"' if textured else '"SkelBindingAPI"'
     out.write(f'    def Mesh "Skin" (\n        prepend apiSchemas = [{schemas}]\n    )\n    {{\n')
-    _array(out, "float3[] extent", np.stack([points.min(0), points.max(0)]))
-    _array(out, "int[] faceVertexCounts", np.full(len(mesh.faces), 3))
-    _array(out, "int[] faceVertexIndices", mesh.faces.reshape(-1))
-    _array(out, "point3f[] points", points)
-    _array(out, "normal3f[] normals", normals, interpolation="vertex")
+    write_array(out, "float3[] extent", np.stack([points.min(0), points.max(0)]))
+    write_array(out, "int[] faceVertexCounts", np.full(len(mesh.faces), 3))
+    write_array(out, "int[] faceVertexIndices", mesh.faces.reshape(-1))
+    write_array(out, "point3f[] points", points)
+    write_array(out, "normal3f[] normals", normals, interpolation="vertex")
     if len(mesh.uv_faces):
-        _array(out, "texCoord2f[] primvars:st", mesh.uv, interpolation="faceVarying")
-        _array(out, "int[] primvars:st:indices", mesh.uv_faces.reshape(-1))
+        write_array(out, "texCoord2f[] primvars:st", mesh.uv, interpolation="faceVarying")
+        write_array(out, "int[] primvars:st:indices", mesh.uv_faces.reshape(-1))
     out.write(
         '        uniform token subdivisionScheme = "none"\n'
         "        matrix4d primvars:skel:geomBindTransform = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))\n"
@@ -106,14 +106,14 @@ def _write_mesh(
         '            elementSize = 1\n            interpolation = "constant"\n        )\n'
         "        rel skel:skeleton = </Head/Skeleton>\n"
     )
-    _array(out, "uniform token[] skel:blendShapes", names)
+    write_array(out, "uniform token[] skel:blendShapes", names)
     out.write("        rel skel:blendShapeTargets = [\n")
     out.write(",\n".join(f"            </Head/Skin/{name}>" for name in names) + "\n        ]\n")
     if textured:
         out.write("        rel material:binding = </Head/Material>\n")
 
 
-def _write_shape(
+def write_shape(
     out: io.StringIO,
     name: str,
     points: NDArray[np.float32],
@@ -128,9 +128,9 @@ def _write_shape(
     stored = np.flatnonzero(np.any(moved != 0, axis=1) | np.any(turns != 0, axis=1))
     stored = stored if len(stored) else np.zeros(1, np.int64)
     out.write(f'\n        def BlendShape "{name}"\n        {{\n')
-    _array(out, "uniform int[] pointIndices", stored)
-    _array(out, "uniform vector3f[] offsets", moved[stored])
-    _array(out, "uniform vector3f[] normalOffsets", turns[stored])
+    write_array(out, "uniform int[] pointIndices", stored)
+    write_array(out, "uniform vector3f[] offsets", moved[stored])
+    write_array(out, "uniform vector3f[] normalOffsets", turns[stored])
     out.write("        }\n")
 
 
@@ -148,12 +148,13 @@ def _write_skeleton(out: io.StringIO, targets: MorphTargets, names: Sequence[str
         "        quatf[] rotations = [(1, 0, 0, 0)]\n"
         "        half3[] scales = [(1, 1, 1)]\n"
     )
-    _array(out, "uniform token[] blendShapes", names)
-    _array(out, "float[] blendShapeWeights", targets.weights)
+    write_array(out, "uniform token[] blendShapes", names)
+    write_array(out, "float[] blendShapeWeights", targets.weights)
     out.write("        }\n    }\n")
 
 
-def _material(picture: str) -> str:
+def material(picture: str) -> str:
+    """The prim </Head/Material>: matt skin with a picture beside the file."""
     return f"""
     def Material "Material"
     {{
@@ -195,7 +196,7 @@ def prim_name(name: str) -> str:
     return cleaned if cleaned and not cleaned[0].isdigit() else f"_{cleaned}"
 
 
-def _array(
+def write_array(
     out: io.StringIO, declaration: str, values: NDArray[np.generic] | Sequence[str], interpolation: str = ""
 ) -> None:
     """``declaration = [...]``: strings, (N,) numbers or (N, 2 or 3) tuples."""
@@ -210,5 +211,6 @@ def _array(
     out.write(f' (\n            interpolation = "{interpolation}"\n        )\n' if interpolation else "\n")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A USD string."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
