@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -72,11 +73,7 @@ class Expression:
 
 
 class ExpressionGenerator:
-    """Draws expressions for a head model with ARKit's units.
-
-    Attributes:
-        intensity_scale: d95 of its own expressions in metres (see `ExpressionIntensity`), always the same for a head.
-    """
+    """Draws expressions for a head model with ARKit's units."""
 
     def __init__(self, head: HeadModel, table: FacsTable | None = None) -> None:
         """
@@ -107,8 +104,14 @@ class ExpressionGenerator:
         paired = {f"{pair}{side}" for pair in self._pairs for side in _SIDES}
         singles = tuple((name,) for name in (*self._columns, JAW) if name not in paired)
         self._groups = singles + tuple((f"{pair}Left", f"{pair}Right") for pair in self._pairs)
+        self._head = head
+
+    @functools.cached_property
+    def intensity_scale(self) -> float:
+        """d95 of its own expressions in metres (see `ExpressionIntensity`), always the same for a head. Measured when
+        first asked for: that takes seconds."""
         rng = np.random.default_rng(_MEASURED_SEED)
-        self.intensity_scale = intensity_scale(head, self.code(head, [self.draw(rng) for _ in range(_MEASURED)]))
+        return intensity_scale(self._head, self.code(self._head, [self.draw(rng) for _ in range(_MEASURED)]))
 
     def draw(self, rng: np.random.Generator) -> Expression:
         """An expression of any kind."""

@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from fields_core.data.expressions import ExpressionGenerator
+from fields_core.data.expressions import Expression, ExpressionGenerator
+from fields_core.datatypes import FaceCode
 from fields_core.encoder.emotion_head import Emotion
+from fields_core.encoder.intensity import STRONG, ExpressionIntensity
 from fields_core.errors import ModelFileError
 from fields_core.expression.space import Array, ExpressionSpace
 from fields_core.head.model import HeadModel
+from fields_core.progress import CancelToken
 
 _SAMPLES = 2400
+_BATCH = 60  # samples between two looks at the token
 _SEED = 4
 _USUAL = 0.95  # quantile of a unit's size among the expressions of one emotion
 _SCATTER = 0.05  # share of the variance within an emotion
@@ -68,26 +73,34 @@ class Support:
         return float(np.quantile(self.displacements, _EXTREME)) if len(self.displacements) else np.inf
 
 
-def measure_support(space: ExpressionSpace, head: HeadModel) -> Support:
+def measure_support(space: ExpressionSpace, head: HeadModel, token: CancelToken | None = None) -> Support:
     """What the generator of training expressions draws for a head model with ARKit's units (see
     `fields_core.data.expressions`); for other head models a plain guess from the bounds, without samples.
 
-    It takes a few seconds, once.
+    It takes a second or two, once.
+
+    Raises:
+        Cancelled: the token said so.
     """
+    token = token or CancelToken()
     try:
         generator = ExpressionGenerator(head)
     except ModelFileError:  # coefficients without ARKit's names (FLAME): no table says what they mean
         return _guess(space)
     rng = np.random.default_rng(_SEED)
-    drawn = [generator.draw(rng) for _ in range(_SAMPLES)]
-    samples = space.values(generator.code(head, drawn))
+    drawn: list[Expression] = []
+    while len(drawn) < _SAMPLES:
+        token.raise_if_cancelled()
+        drawn += [generator.draw(rng) for _ in range(_BATCH)]
+    code = generator.code(head, drawn)
+    samples = space.values(code)
+    displacements = np.sort(_displacements(space, code, token))
     labels = np.array([expression.label for expression in drawn])
     pooled = samples.T @ samples / len(samples)
     side = np.array([name.endswith("Left") for name in space.names]) * 1.0
     side -= [name.endswith("Right") for name in space.names]
     groups = {emotion: samples[labels == emotion] for emotion in Emotion}
     typical = {emotion: _middles(rows, rows @ side) for emotion, rows in groups.items()}
-    displacements = np.sqrt(np.einsum("ij,ij->i", samples @ space.gram, samples).clip(0.0))
     return Support(
         moments={emotion: _moment(rows, typical[emotion]) for emotion, rows in groups.items()},
         typical=typical,
@@ -95,11 +108,26 @@ def measure_support(space: ExpressionSpace, head: HeadModel) -> Support:
         samples=samples,
         limits={emotion: np.quantile(np.abs(rows), _USUAL, axis=0) for emotion, rows in groups.items()},
         extremes=np.quantile(np.abs(samples), _EXTREME, axis=0),
-        displacements=np.sort(displacements),
+        displacements=displacements * 1000.0,
         farthest=_farthest(samples, space.gram),
-        strong=generator.intensity_scale,
+        strong=float(np.quantile(displacements, STRONG)),
         metric=space.gram,
     )
+
+
+@torch.no_grad()
+def _displacements(space: ExpressionSpace, code: FaceCode, token: CancelToken) -> Array:
+    """(n,) metres."""
+    if "face" not in space.head.region_names:
+        values = space.values(code)
+        squared: Array = np.einsum("ij,ij->i", values @ space.gram, values)
+        return np.sqrt(squared.clip(0.0)) / 1000.0
+    measure = ExpressionIntensity(space.head, 1.0)
+    parts = []
+    for start in range(0, len(code), _BATCH):
+        token.raise_if_cancelled()
+        parts.append(measure.displacement(code[start : start + _BATCH]).double().numpy())
+    return np.concatenate(parts)
 
 
 def _middles(rows: Array, lean: Array) -> Array:

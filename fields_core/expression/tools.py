@@ -17,6 +17,7 @@ from fields_core.expression.space import ExpressionSpace
 from fields_core.expression.steering import Steering
 from fields_core.expression.support import Support, measure_support
 from fields_core.head.model import HeadModel
+from fields_core.progress import CancelToken
 
 
 class ExpressionTools:
@@ -47,15 +48,22 @@ class ExpressionTools:
         except AssetMissingError:  # the neutral face needs no table
             self.presets = (Preset.neutral(),)
 
-    def read(self, code: FaceCode) -> ExpressionReading:
-        """Of one face; the first call takes a few seconds more, to measure what the data hold."""
-        return self._reading().read(code)
+    def read(self, code: FaceCode, token: CancelToken | None = None) -> ExpressionReading:
+        """Of one face; the first call takes a second or two more, to measure what the data hold.
 
-    def steering(self, code: FaceCode, emotion: Emotion, locked: Collection[str] = ()) -> Steering:
+        Raises:
+            Cancelled: the token said so, while that was measured.
+        """
+        return self._reading(token).read(code)
+
+    def steering(
+        self, code: FaceCode, emotion: Emotion, locked: Collection[str] = (), token: CancelToken | None = None
+    ) -> Steering:
         """A drag of one emotion that begins at this code; the first call may take as long as that of `read`.
 
         Raises:
             AssetMissingError: no weights are installed.
+            Cancelled: see `read`.
         """
         if self._emotion_head is None:
             raise AssetMissingError(
@@ -63,7 +71,7 @@ class ExpressionTools:
                 expected="encoder weights with an emotion branch",
                 remedy="Install encoder weights, or set the expression with sliders and presets.",
             )
-        return Steering(self.space, self.support(), self._emotion_head, code, emotion, locked)
+        return Steering(self.space, self.support(token), self._emotion_head, code, emotion, locked)
 
     def scaled(self, code: FaceCode, factor: float, locked: Collection[str] = ()) -> FaceCode:
         """See `fields_core.expression.blending.scaled`."""
@@ -95,15 +103,15 @@ class ExpressionTools:
         """See `fields_core.expression.blending.without_rest`."""
         return keeping(without_rest(code, rest, self.space), code, locked, self.space)
 
-    def support(self) -> Support:
+    def support(self, token: CancelToken | None = None) -> Support:
         """What the data hold; measured once."""
         with self._lock:
             if self._support is None:
-                self._support = measure_support(self.space, self._head)
+                self._support = measure_support(self.space, self._head, token)
             return self._support
 
-    def _reading(self) -> ExpressionReader:
-        support = self.support()
+    def _reading(self, token: CancelToken | None) -> ExpressionReader:
+        support = self.support(token)
         with self._lock:
             if self._reader is None:
                 logits = EmotionLogits(self._emotion_head, self.space) if self._emotion_head is not None else None

@@ -327,11 +327,11 @@ class TestReading:
         assert reading.intensity_without_jaw == 0
 
     def test_more_than_the_data_hold_is_exaggerated(self, head: HeadModel, tools: ExpressionTools) -> None:
-        everything = head.neutral_code().replace(expression=torch.ones(1, head.n_expression))
-        everything = everything.replace(jaw_pose=torch.tensor([[head.jaw_open_radians, 0.0, 0.0]]))
-        reading = tools.read(everything)
+        wide = some_code(head, mouthSmileLeft=3.0, mouthSmileRight=3.0, jawOpen=1.5)
+        reading = tools.read(wide)
         assert reading.naturalness == Naturalness.EXAGGERATED
         assert reading.share_below == 1.0
+        assert set(reading.beyond[:3]) == {"mouthSmileLeft", "mouthSmileRight", "jawOpen"}
 
     def test_a_combination_that_no_face_makes_is_unusual(self, head: HeadModel, tools: ExpressionTools) -> None:
         odd = some_code(head, browInnerUp=1.0, mouthPucker=1.0, noseSneerLeft=1.0, eyeBlinkRight=0.9, cheekPuff=0.9)
