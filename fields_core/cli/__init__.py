@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from fields_core.cli import evaluate, export, models, prepare, reconstruct, track, train
+from fields_core.cli import evaluate, export, models, prepare, reconstruct, takes, track, train
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import FieldsError
 from fields_core.threads import prefer_one_thread
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (reconstruct, track, export, prepare, train, evaluate, models):
+    for command in (reconstruct, track, takes, export, prepare, train, evaluate, models):
         command.add_parser(commands)
     return parser
 
