@@ -13,6 +13,21 @@ FACE_OVAL = (
 )
 """The outline of the face, from the hairline clockwise as seen (MediaPipe's FACE_OVAL)."""
 
+JAW_LINE = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454)
+"""The lower part of the outline, from the person's right ear to the left."""
+
+EYES = (
+    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173),
+    *(263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398),
+)
+BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 276, 283, 282, 295, 285, 300, 293, 334, 296, 336)
+NOSE = (168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 98, 97, 326, 327, 294, 278, 344, 440, 275, 45, 220, 115, 48, 64)
+LIPS = (
+    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409),
+    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415),
+)
+"""Rims of both eyes and brows, ridge and wings of the nose, outer and inner lips (MediaPipe's contours)."""
+
 # (upper, lower) points that meet when the eye, or the mouth, shuts.
 EYELID_PAIRS = (
     *((161, 163), (160, 144), (159, 145), (158, 153), (157, 154)),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fields_core.cli.interrupts import interrupts
 from fields_core.cli.options import writable_folder
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import SettingsError
@@ -54,9 +52,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         head=Path(arguments.head).expanduser() if arguments.head else None,
     )
     token = CancelToken()
-    with _interrupts(token):
+    with interrupts(token):
         try:
-            path = train(request, lambda event: _tell(terminal, event), token)
+            path = train(request, lambda event: tell(terminal, event), token)
         except Cancelled:
             terminal.note(
                 f"Interrupted; go on with fields train --resume --data {arguments.data} --out {arguments.out}"
@@ -64,18 +62,6 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             return 130
     terminal.write(f"{path}\n")
     return 0
-
-
-@contextlib.contextmanager
-def _interrupts(token: CancelToken) -> Iterator[None]:
-    """Ctrl-C and a polite kill ask the run to stop, so that it can save itself first."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: token.cancel()) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _config(arguments: argparse.Namespace, out: Path) -> TrainConfig:
@@ -95,7 +81,8 @@ def _config(arguments: argparse.Namespace, out: Path) -> TrainConfig:
     return preset(arguments.preset) if arguments.preset else load_config(Path(arguments.config).expanduser())
 
 
-def _tell(terminal: Terminal, event: TrainingEvent) -> None:
+def tell(terminal: Terminal, event: TrainingEvent) -> None:
+    """What happens in a run, as lines."""
     from fields_core.training.events import CheckpointSaved, StageFinished, StageStarted, StepDone, Validated
 
     match event:

@@ -24,6 +24,8 @@ class ClassificationMetrics:
     """Mean recall of the classes with `ENOUGH` samples; NaN if there are none."""
     macro_f1: float
     """Mean F1 of the same classes."""
+    macro_recall_error: float
+    """Standard error of the macro recall: how far another draw of as many photos would have it; NaN as above."""
     recall: NDArray[np.float64]
     """(C,) NaN for a class without samples."""
     confusion: NDArray[np.int64]
@@ -52,9 +54,15 @@ def classification_metrics(predicted: Labels, true: Labels, classes: int) -> Cla
         accuracy=float(hits.sum() / count.sum()),
         macro_recall=float(recall[enough].mean()) if enough.any() else float("nan"),
         macro_f1=float(f1[enough].mean()) if enough.any() else float("nan"),
+        macro_recall_error=_standard_error(recall[enough], count[enough]) if enough.any() else float("nan"),
         recall=recall,
         confusion=confusion,
     )
+
+
+def _standard_error(recall: Floats, count: Labels) -> float:
+    """Of the mean of binomial shares."""
+    return float(np.sqrt(np.sum(recall * (1.0 - recall) / count)) / len(recall))
 
 
 @dataclass(frozen=True)

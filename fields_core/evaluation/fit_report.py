@@ -7,7 +7,7 @@ must smile more in the smiling one, and nobody must be given an expression in th
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fields_core.datatypes import Reconstruction
 from fields_core.detection.photo_file import load_photo, photo_paths
 from fields_core.errors import FieldsError, NoFaceError, SettingsError
+from fields_core.evaluation.results import Cell, Column, Table
 from fields_core.files import replacing
 from fields_core.pipeline import Reconstructor
 from fields_core.progress import CancelToken, Progress, ProgressCallback
@@ -208,49 +209,46 @@ def _summary(name: str, reconstruction: Reconstruction) -> PhotoFit:
     )
 
 
-def format_report(report: FitReport, worst: int = 5) -> str:
-    """The report as a text table of a terminal's width."""
-    lines = ["requirement                  measured                     wanted", "-" * 78]
-    for requirement in report.requirements():
-        verdict = "met" if requirement.met else "NOT MET"
-        lines.append(f"{requirement.name:<28} {requirement.value:<28} {requirement.wanted:<13} {verdict}")
-    lines += ["", *_distribution_lines(report)]
+def fit_tables(report: FitReport, worst: int = 5) -> tuple[Table, ...]:
+    """The report as tables: requirements, distributions, and whatever is worth a look."""
+    columns = (Column("requirement"), Column("measured"), Column("wanted"), Column("verdict"))
+    rows = tuple((r.name, r.value, r.wanted, "met" if r.met else "NOT MET") for r in report.requirements())
+    tables = [Table("Requirements", columns, rows), _distributions(report)]
     ranked = sorted(report.found, key=lambda photo: -photo.landmark_error)[:worst]
-    lines += ["", "worst fits", *(f"  {photo.name:<30} {photo.landmark_error:.2%}" for photo in ranked)]
-    problems = [photo for photo in report.photos if photo.problem]
-    if problems:
-        lines += ["", "problems", *(f"  {photo.name}: {photo.problem}" for photo in problems)]
-    if report.unsmiling:
-        lines += ["", f"no larger smile: {', '.join(report.unsmiling)}"]
-    if report.neutral and report.expression_names:
-        lines += ["", "mean units on neutral photos, largest first", *_unit_lines(report)]
-    return "\n".join(lines)
-
-
-def _distribution_lines(report: FitReport) -> list[str]:
-    measures: tuple[tuple[str, Callable[[PhotoFit], float], str], ...] = (
-        ("landmark error, %", lambda photo: 100 * photo.landmark_error, ".2f"),
-        ("identity, standard deviations", lambda photo: photo.identity, ".2f"),
-        ("detect, ms", lambda photo: photo.detect_ms, ".1f"),
-        ("fit, ms", lambda photo: photo.fit_ms, ".1f"),
+    lists: tuple[tuple[str, str, list[tuple[Cell, ...]]], ...] = (
+        ("Worst fits", "landmark error", [(photo.name, f"{photo.landmark_error:.2%}") for photo in ranked]),
+        ("Problems", "what", [(photo.name, photo.problem) for photo in report.photos if photo.problem]),
+        (
+            "No larger smile",
+            "smile",
+            [(photo.name, report.smile(photo)) for _, photo in report.pairs if photo.name in report.unsmiling],
+        ),
     )
-    lines = [f"{'':<30} {'median':>8} {'95 %':>8} {'largest':>8}"]
-    for name, value, form in measures:
+    tables += [Table(title, (Column("photo"), Column(name)), tuple(rows)) for title, name, rows in lists if rows]
+    if report.neutral and report.expression_names:
+        order = np.argsort(-np.abs(report.neutral_means), kind="stable")
+        units = [(report.expression_names[place], float(report.neutral_means[place])) for place in order]
+        flags = ["too much" if name in report.flagged else "" for name, _ in units]
+        means = tuple((name, mean, flag) for (name, mean), flag in zip(units, flags, strict=True))
+        wanted = (Column("unit"), Column("mean"), Column("verdict"))
+        tables.append(Table("Mean units on neutral photos, largest first", wanted, means))
+    return tuple(tables)
+
+
+def _distributions(report: FitReport) -> Table:
+    measures: tuple[tuple[str, Callable[[PhotoFit], float]], ...] = (
+        ("landmark error, %", lambda photo: 100 * photo.landmark_error),
+        ("identity, standard deviations", lambda photo: photo.identity),
+        ("detect, ms", lambda photo: photo.detect_ms),
+        ("fit, ms", lambda photo: photo.fit_ms),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for name, value in measures:
         values = [value(photo) for photo in report.found]
         if values:
-            figures = (np.median(values), np.percentile(values, 95), max(values))
-            lines.append(f"{name:<30} " + " ".join(f"{figure:>8{form}}" for figure in figures))
-    return lines
-
-
-def _unit_lines(report: FitReport) -> Sequence[str]:
-    order = np.argsort(-np.abs(report.neutral_means), kind="stable")
-    marks = dict.fromkeys(report.flagged, " !")
-    cells = [
-        f"{name:<20} {mean:.3f}{marks.get(name, '  ')}"
-        for name, mean in ((report.expression_names[i], report.neutral_means[i]) for i in order)
-    ]
-    return ["  " + "  ".join(cells[i : i + 2]).rstrip() for i in range(0, len(cells), 2)]
+            rows.append((name, float(np.median(values)), float(np.percentile(values, 95)), float(max(values))))
+    columns = (Column("of photos"), Column("median", ".2f"), Column("95 %", ".2f"), Column("largest", ".2f"))
+    return Table(f"{len(report.found)} photos", columns, tuple(rows))
 
 
 def write_csv(report: FitReport, path: Path) -> None:

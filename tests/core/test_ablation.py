@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fields_core.cli import main
+from fields_core.data.shards import ShardSet, shard_path
+from fields_core.datatypes import FaceCode, FaceCrop
+from fields_core.errors import SettingsError
+from fields_core.evaluation import ablation_report
+from fields_core.evaluation.ablation import (
+    VARIANTS,
+    AblationPlan,
+    ablation_config,
+    chosen_variants,
+    planned_runs,
+    train_runs,
+)
+from fields_core.evaluation.ablation_report import AblationScorer, ScoredRun, Scores, ablation_tables
+from fields_core.evaluation.rendered import RenderedHeads
+from fields_core.evaluation.results import Spread
+from fields_core.progress import CancelToken
+from fields_core.training.config import StageConfig, save_config
+from fields_core.training.events import StageStarted, TrainingEvent
+from fields_core.training.run import RunRequest, run
+from tests.heads import tiny_head_file
+from tests.training_data import TINY, egg, random_code, write_data
+
+pytestmark = pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.:FutureWarning")
+CONFIG = ablation_config(TINY)
+
+
+def ignore(event: object) -> None:
+    del event
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_data(tmp_path_factory.mktemp("data"))
+    tiny_head_file(folder / "egg.npz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pretrained encoder."""
+    config = dataclasses.replace(TINY, a=StageConfig(), b=StageConfig())
+    out = tmp_path_factory.mktemp("start")
+    return run(RunRequest(config, data, out, head=data / "egg.npz"), ignore, CancelToken())
+
+
+def test_every_variant_lacks_one_thing_and_has_the_same_budget() -> None:
+    configs = {variant.name: variant.change(CONFIG) for variant in VARIANTS}
+    assert configs["full"] == CONFIG
+    assert configs["no-direct-3d"].losses == dataclasses.replace(CONFIG.losses, direct_3d=0.0)
+    assert configs["no-emotion"].losses == dataclasses.replace(CONFIG.losses, emotion=0.0)
+    assert configs["no-base"].losses == dataclasses.replace(CONFIG.losses, base=0.0)
+    assert configs["plain-cross-entropy"] == dataclasses.replace(CONFIG, emotion_loss="plain")
+    together = configs["one-step"]
+    assert (together.a.steps, together.b.steps) == (0, CONFIG.total_steps)
+    assert together.b.expression_rate == 1.0
+    assert together.b.learning_rate == CONFIG.a.learning_rate
+    assert {config.total_steps for config in configs.values()} == {CONFIG.total_steps}
+
+
+def test_the_budget_keeps_the_proportion_of_the_steps() -> None:
+    config = dataclasses.replace(TINY, a=StageConfig(300), b=StageConfig(100))
+    small = ablation_config(config, 40)
+    assert (small.pretrain.steps, small.a.steps, small.b.steps) == (0, 30, 10)
+    without_b = ablation_config(dataclasses.replace(TINY, a=StageConfig(100), b=StageConfig(0)))
+    assert (without_b.a.steps, without_b.b.steps) == (75, 25)
+    with pytest.raises(SettingsError, match="Too few steps"):
+        ablation_config(config, 1)
+
+
+def test_only_what_matters_is_repeated_and_repetitions_come_last() -> None:
+    plan = AblationPlan(CONFIG, Path("d"), Path("s"), Path("r"), seeds=3)
+    runs = planned_runs(plan)
+    assert [one.variant.name for one in runs[:6]] == [variant.name for variant in VARIANTS]
+    assert [(one.variant.name, one.seed) for one in runs[6:]] == [
+        (name, seed) for seed in (1, 2) for name in ("full", "no-direct-3d", "plain-cross-entropy")
+    ]
+    assert all(one.config.seed == one.seed for one in runs)
+    assert len({one.folder for one in runs}) == len(runs) == 12
+
+
+def test_an_unknown_variant_is_refused() -> None:
+    assert [variant.name for variant in chosen_variants(("one-step", "full"))] == ["full", "one-step"]
+    with pytest.raises(SettingsError, match="no variant 'best'"):
+        chosen_variants(("best",))
+
+
+def test_finished_runs_are_not_repeated_and_others_are_refused(data: Path, start: Path, tmp_path: Path) -> None:
+    plan = AblationPlan(
+        CONFIG, data, start, tmp_path, chosen_variants(("no-emotion", "one-step")), head=data / "egg.npz"
+    )
+    events: list[TrainingEvent] = []
+    runs = list(train_runs(plan, events.append, CancelToken()))
+    assert all(one.finished for one in runs)
+    stages = [(event.stage, event.steps) for event in events if isinstance(event, StageStarted)]
+    assert stages == [("a", CONFIG.a.steps), ("b", CONFIG.b.steps), ("b", CONFIG.total_steps)]
+    events.clear()
+    assert list(train_runs(plan, events.append, CancelToken())) == runs
+    assert events == []
+    longer = dataclasses.replace(plan, config=ablation_config(TINY, 8))
+    with pytest.raises(SettingsError, match="another configuration"):
+        list(train_runs(longer, ignore, CancelToken()))
+    elsewhere = dataclasses.replace(plan, start=runs[0].encoder)
+    with pytest.raises(SettingsError, match="cannot be compared") as refusal:
+        list(train_runs(elsewhere, ignore, CancelToken()))
+    assert refusal.value.found == "another start"
+
+
+def scores(accuracy: float, ratio: float) -> Scores:
+    return Scores(accuracy, 0.5, accuracy, 0.5, 0.6, 0.6, ratio, ratio, 0.9, 0.8, 0.03, 1.2)
+
+
+def scored(name: str, *pairs: tuple[float, float]) -> list[ScoredRun]:
+    variant = chosen_variants((name,))[0]
+    return [ScoredRun(variant, seed, scores(*pair)) for seed, pair in enumerate(pairs)]
+
+
+def test_the_table_has_mean_and_spread_and_judges_the_claims() -> None:
+    runs = [
+        *scored("full", (0.80, 0.99), (0.82, 1.01), (0.81, 1.0)),
+        *scored("no-direct-3d", (0.70, 0.7), (0.71, 0.72), (0.72, 0.71)),
+        *scored("plain-cross-entropy", (0.81, 1.3), (0.80, 1.31), (0.82, 1.32)),
+        *scored("one-step", (0.5, 1.5)),
+    ]
+    table, claims, every = ablation_tables(scores(math.nan, 0.8), runs)
+    assert [row[:2] for row in table.rows] == [
+        ("(the common start)", 0),
+        ("full", 3),
+        ("without direct 3D", 3),
+        ("plain cross entropy", 3),
+        ("one step instead of two", 1),
+    ]
+    accuracy = table.rows[1][2]
+    assert isinstance(accuracy, Spread)
+    assert (accuracy.mean, accuracy.deviation) == (pytest.approx(0.81), pytest.approx(0.01))
+    verdicts = {(row[0], row[1]): row[-1] for row in claims.rows}
+    assert verdicts[("direct 3D", "branch accuracy")] == "better"
+    assert verdicts[("direct 3D", "|intensity ratio - 1|")] == "better"
+    assert verdicts[("intensity-aware loss", "branch accuracy")] == "undecided"
+    assert verdicts[("intensity-aware loss", "|intensity ratio - 1|")] == "better"
+    assert len(every.rows) == len(runs)
+
+
+def test_a_single_run_decides_nothing() -> None:
+    runs = [*scored("full", (0.9, 1.0)), *scored("no-direct-3d", (0.5, 0.5))]
+    _, claims, _ = ablation_tables(scores(0.1, 1.0), runs)
+    assert {row[-1] for row in claims.rows} == {"undecided"}
+
+
+@pytest.fixture
+def made_up_heads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Rendering is for the open head: the egg's heads are made up. Counts how often that is asked for."""
+    calls: list[int] = []
+
+    def heads(head: object, count: int, *_: object) -> RenderedHeads:
+        calls.append(count)
+        rng = np.random.default_rng(0)
+        truth = FaceCode.concatenate([random_code(egg(), rng) for _ in range(count)])
+        crops = tuple(
+            FaceCrop(
+                rng.integers(0, 255, (224, 224, 3), dtype=np.uint8),
+                np.eye(2, 3),
+                rng.uniform(-0.5, 0.5, (478, 2)).astype(np.float32),
+            )
+            for _ in range(count)
+        )
+        return RenderedHeads(crops, truth, np.zeros(count, np.int64), np.full((count, 2), np.nan), 0.003, 0)
+
+    monkeypatch.setattr(ablation_report, "render_heads", heads)
+    return calls
+
+
+def test_scores_are_remembered_until_the_conditions_change(
+    data: Path, start: Path, tmp_path: Path, made_up_heads: list[int]
+) -> None:
+    photos = ShardSet([shard_path(data, "photos", 0)])
+    memory = tmp_path / "scores.json"
+
+    def scorer(words: str) -> AblationScorer:
+        return AblationScorer(egg(), photos, photos, words, 6, ignore)
+
+    first = scorer("these photos").score(start, memory, CancelToken())
+    assert math.isnan(first.branch_accuracy)  # pretraining has trained none
+    assert 0.0 <= first.probe_accuracy <= 1.0
+    assert first.landmark_error > 0.0
+    again = scorer("these photos").score(start, memory, CancelToken())
+    assert str(again) == str(first)
+    assert len(made_up_heads) == 1
+    scorer("other photos").score(start, memory, CancelToken())
+    assert len(made_up_heads) == 2
+
+
+def test_the_command_trains_measures_and_goes_on_where_it_was(
+    data: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], made_up_heads: list[int]
+) -> None:
+    config, shard = tmp_path / "tiny.json", str(shard_path(data, "photos", 0))
+    save_config(config, TINY)
+    command = ["evaluate", "ablation", "--data", str(data), "--start", str(start), "--runs", str(tmp_path / "runs")]
+    command += ["--train", shard, "--test", shard, "--config", str(config), "--head", str(data / "egg.npz")]
+    command += ["--rendered", "6", "--seeds", "2", "--steps", "2", "--only", "full,no-emotion"]
+    assert main([*command, "--out", str(tmp_path / "table.json")]) == 0
+    out = capsys.readouterr().out
+    assert "without emotion" in out
+    assert (tmp_path / "table.json").exists()
+    written = (tmp_path / "runs" / "ablation.md").read_text("utf-8")
+    for word in ("made by", "--only full,no-emotion", "1 steps A and 1 steps B", "tested on: photos-000000.tar"):
+        assert word in written
+    with (tmp_path / "runs" / "ablation.csv").open() as file:
+        rows = [row for row in csv.reader(file) if row and not row[0].startswith("#")]
+    assert [row[0] for row in rows[1:4]] == ["(the common start)", "full", "without emotion"]
+    assert rows[3][rows[0].index("branch accuracy")] == ""  # nothing trained it
+    assert main(command) == 0
+    assert capsys.readouterr().out == out
+    assert len(made_up_heads) == 1
+
+
+def test_the_command_refuses_what_makes_no_sense(
+    data: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shard = str(shard_path(data, "photos", 0))
+    command = ["evaluate", "ablation", "--data", str(data), "--start", str(start), "--runs", str(tmp_path)]
+    command += ["--train", shard, "--test", shard]
+    assert main([*command, "--only", "ful"]) == 2
+    assert "Did you mean full?" in capsys.readouterr().err
+    assert main([*command, "--seeds", "0"]) == 2
+    assert "Too little" in capsys.readouterr().err
