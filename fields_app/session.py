@@ -5,7 +5,7 @@ State and signals, no widgets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +61,7 @@ class Session(QObject):
         mesh_changed: the shown mesh changed.
         overlay_changed: the picture of the head over the photo changed.
         document_changed: photos, people or identities came, went, or changed by anything but the code.
+        locks_changed: other parameters are locked.
         restored: the whole document was replaced; undo steps of the old one mean nothing now.
     """
 
@@ -74,12 +75,14 @@ class Session(QObject):
     overlay_changed = Signal()
     document_changed = Signal()
     restored = Signal()
+    locks_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.parameters: tuple[Parameter, ...] = ()
         self.rest: RestHead | None = None
         self.overlay: Overlay | None = None
+        self.locked: frozenset[str] = frozenset()
         self._document = Document()
         self._recent: list[str] = []
 
@@ -164,6 +167,11 @@ class Session(QObject):
         self.parameters, self.rest = parameters, rest
         self.parameters_changed.emit()
         self._shown_changed()
+
+    def set_locked(self, keys: Collection[str], locked: bool) -> None:
+        """Whether edits of the whole expression leave these parameters as they are."""
+        self.locked = self.locked | set(keys) if locked else self.locked - set(keys)
+        self.locks_changed.emit()
 
     def add_photos(self, paths: Sequence[Path]) -> tuple[PhotoEntry, ...]:
         """Add files to the document; those it has already stay as they are. Returns the entries of all ``paths``."""

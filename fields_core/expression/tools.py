@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 
+from fields_core.assets import find_asset
 from fields_core.datatypes import FaceCode
 from fields_core.encoder.emotion_head import Emotion, EmotionHead
 from fields_core.errors import AssetMissingError
@@ -18,6 +19,26 @@ from fields_core.expression.steering import Steering
 from fields_core.expression.support import Support, measure_support
 from fields_core.head.model import HeadModel
 from fields_core.progress import CancelToken
+
+_WEIGHTS = "encoder.safetensors"  # as in fields_core.fitting.encoded_fit, whose import takes 180 MB
+
+
+def load_tools(head: HeadModel) -> ExpressionTools:
+    """The tools of a head model, with the emotion branch of the installed weights if there are any for this head.
+
+    Raises:
+        ModelFileError: there are weights, but they are damaged.
+    """
+    try:
+        path = find_asset(_WEIGHTS)
+    except AssetMissingError:
+        return ExpressionTools(head)
+    from fields_core.encoder.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    if checkpoint.info.head_model != head.name:
+        return ExpressionTools(head)
+    return ExpressionTools(head, checkpoint.emotion, checkpoint.info.intensity_scale)
 
 
 class ExpressionTools:
