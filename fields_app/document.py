@@ -159,6 +159,15 @@ class Document:
         return (photos, tuple(map(id, self.identities)))
 
 
+def same_content(one: Document, other: Document) -> bool:
+    """Whether two documents differ in nothing that a user would miss; what is shown or selected does not count."""
+    return (
+        one.structure == other.structure
+        and one.rest_code is other.rest_code
+        and all(a.code is b.code for a, b in zip(one.people, other.people, strict=True))
+    )
+
+
 def faces_of(entry: PhotoEntry | None) -> tuple[tuple[str, str, int], ...]:
     """What tells the faces of a photo apart from others, and from another fit of theirs."""
     people = entry.people if entry is not None else ()

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
+from fields_core.assets import user_data_folder
+
+_RECENT = 10
+
 
 @dataclass(frozen=True)
 class ExportChoice:
@@ -71,10 +75,67 @@ class Settings:
         self._store.setValue("window/splitter", value)
 
     @property
+    def presets_file(self) -> Path:
+        """The user's own expressions."""
+        remembered = str(self._store.value("files/presets", ""))
+        return Path(remembered) if remembered else user_data_folder() / "presets.json"
+
+    @presets_file.setter
+    def presets_file(self, path: Path) -> None:
+        self._store.setValue("files/presets", str(path))
+
+    @property
     def viewport(self) -> str:
         """ "auto", "opengl" or "image": which viewport backend to use."""
         value = str(self._store.value("viewport/backend", "auto"))
         return value if value in ("auto", "opengl", "image") else "auto"
+
+    @property
+    def recent_projects(self) -> tuple[Path, ...]:
+        """Projects opened or saved lately, the last one first."""
+        names = self._store.value("projects/recent", [])
+        listed = [names] if isinstance(names, str) else names if isinstance(names, list) else []
+        return tuple(Path(str(name)) for name in listed if name)[:_RECENT]
+
+    def remember_project(self, path: Path) -> None:
+        """Put a project first in the list."""
+        path = path.absolute()
+        others = [str(other) for other in self.recent_projects if other != path]
+        self._store.setValue("projects/recent", [str(path), *others][:_RECENT])
+        self._store.setValue("folders/project", str(path.parent))
+
+    def forget_project(self, path: Path | None = None) -> None:
+        """Take a project, or all, from the list."""
+        left = [str(other) for other in self.recent_projects if path is not None and other != path.absolute()]
+        self._store.setValue("projects/recent", left)
+
+    @property
+    def project_folder(self) -> Path:
+        """Where the last project was opened or saved."""
+        return self._folder("folders/project", QStandardPaths.StandardLocation.DocumentsLocation)
+
+    @project_folder.setter
+    def project_folder(self, folder: Path) -> None:
+        self._store.setValue("folders/project", str(folder))
+
+    @property
+    def autosave_seconds(self) -> int:
+        """How often unsaved work is copied to the recovery folder; 0: never."""
+        return self._integer("projects/autosave", 30, 0, 3600)
+
+    @autosave_seconds.setter
+    def autosave_seconds(self, seconds: int) -> None:
+        self._store.setValue("projects/autosave", seconds)
+
+    @property
+    def recovery_folder(self) -> Path | None:
+        """Where unsaved work is kept in case of a crash; None: in the user's data folder."""
+        value = str(self._store.value("folders/recovery", ""))
+        return Path(value) if value else None
+
+    @recovery_folder.setter
+    def recovery_folder(self, folder: Path | None) -> None:
+        self._store.setValue("folders/recovery", str(folder) if folder is not None else "")
 
     def _folder(self, key: str, fallback: QStandardPaths.StandardLocation) -> Path:
         remembered = str(self._store.value(key, ""))
@@ -84,6 +145,13 @@ class Settings:
 
     def _flag(self, key: str, default: bool) -> bool:
         return str(self._store.value(key, default)).lower() in ("true", "1")
+
+    def _integer(self, key: str, default: int, least: int, greatest: int) -> int:
+        try:
+            value = int(str(self._store.value(key, default)))
+        except ValueError:
+            return default
+        return min(max(value, least), greatest)
 
     def _bytes(self, key: str) -> QByteArray:
         value = self._store.value(key)

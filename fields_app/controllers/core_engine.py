@@ -18,7 +18,9 @@ from fields_app.settings import ExportChoice
 from fields_core.datatypes import FaceCode, HeadMesh, Photo, Reconstruction
 from fields_core.detection.photo_file import load_photo, photo_from_array, photo_paths
 from fields_core.export import export_code, export_head
+from fields_core.expression.tools import ExpressionTools, load_tools
 from fields_core.head import load_head
+from fields_core.head.model import HeadModel
 from fields_core.pipeline import Reconstructor
 from fields_core.progress import CancelToken
 
@@ -31,10 +33,19 @@ class CoreEngine:
     def __init__(self) -> None:
         self._head = load_head()
         self._reconstructor = Reconstructor(head=self._head)
+        self._expression = load_tools(self._head)
+
+    @property
+    def head(self) -> HeadModel:
+        return self._head
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         return parameters_of(self._head)
+
+    @property
+    def expression(self) -> ExpressionTools:
+        return self._expression
 
     def rest_head(self) -> RestHead:
         code = self._head.neutral_code()

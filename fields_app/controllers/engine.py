@@ -15,14 +15,24 @@ if TYPE_CHECKING:
 
     from fields_app.parameters import Parameter
     from fields_core.datatypes import FaceCode, HeadMesh, Photo, Reconstruction
+    from fields_core.expression.tools import ExpressionTools
+    from fields_core.head.model import HeadModel
 
 
 class Engine(Protocol):
     """Every method may be called from worker threads; `mesh` and `overlay` also while `reconstruct` is at work."""
 
     @property
+    def head(self) -> HeadModel:
+        """The head model that all codes belong to."""
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
         """What can be edited of this head model."""
+
+    @property
+    def expression(self) -> ExpressionTools:
+        """What can be done to expressions of this head model."""
 
     def rest_head(self) -> RestHead:
         """The neutral head with the head model's own skin."""

@@ -1,4 +1,4 @@
-"""A worker thread for one long job that is reported on and can be cancelled (loading, export)."""
+"""Worker threads for long jobs that are reported on and can be cancelled (loading, export, saving)."""
 
 from __future__ import annotations
 
@@ -50,3 +50,50 @@ class JobThread(QThread):
             self.failed.emit(error)
         else:
             self.succeeded.emit(result)
+
+
+class Jobs(QObject):
+    """Runs jobs, each on a thread of its own, and forgets them when they have ended.
+
+    Signals:
+        busy_changed(bool): whether any job is at work.
+    """
+
+    busy_changed = Signal(bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._running: list[JobThread] = []
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._running)
+
+    def run(
+        self,
+        work: Callable[[ProgressCallback, CancelToken], Any],
+        succeeded: Callable[[Any], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """Start a job; one of the two is called, on this thread, when it has ended."""
+        job = JobThread(work, self)
+        job.succeeded.connect(succeeded)
+        job.failed.connect(failed)
+        job.finished.connect(lambda: self._ended(job))
+        self._running.append(job)
+        if len(self._running) == 1:
+            self.busy_changed.emit(True)
+        job.start()
+
+    def finish(self) -> None:
+        """Wait until all jobs have ended. They are not cancelled: what was begun is done."""
+        for job in list(self._running):
+            job.wait()
+            self._ended(job)
+
+    def _ended(self, job: JobThread) -> None:
+        if job in self._running:
+            self._running.remove(job)
+            job.deleteLater()
+            if not self._running:
+                self.busy_changed.emit(False)

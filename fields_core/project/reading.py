@@ -57,6 +57,8 @@ def read_project(path: Path, head: HeadModel, unpack: Path) -> Project:
         identities = _identities(path, identity_records, arrays, head)
         faces = _faces(path, container, face_records, arrays, head, len(photos), len(identities))
         rest = _codes(path, arrays, "rest", 1, head)[0] if record.flag("rest") else None
+    for items in (photos, identities, faces):
+        _check_ids(path, [item.id for item in items])
     return Project(
         head_model=head.name,
         expression_names=head.expression_names,
@@ -97,6 +99,11 @@ def _check_head(path: Path, record: Record, head: HeadModel) -> None:
     if names != head.expression_names:
         different = next((n for n in names if n not in head.expression_names), "another order or number")
         raise unusable(path, f"the expression names of {head.name}", different[:80])
+
+
+def _check_ids(path: Path, names: list[str]) -> None:
+    if "" in names or len(set(names)) != len(names):
+        raise unusable(path, "an id of its own for every photo, face and identity", "none, or one id twice")
 
 
 def _arrays(path: Path, container: Container, rows: int) -> dict[str, Array]:

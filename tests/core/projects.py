@@ -77,4 +77,4 @@ def make_project(head: HeadModel, folder: Path) -> Project:
 
 def with_pasted_picture(project: Project) -> Project:
     pixels = np.random.default_rng(7).integers(0, 255, (40, 60, 3), dtype=np.uint8)
-    return replace(project, photos=(*project.photos, ProjectPhoto("picture", 60, 40, pixels=pixels)))
+    return replace(project, photos=(*project.photos, ProjectPhoto("picture", 60, 40, pixels=pixels, id="pasted")))

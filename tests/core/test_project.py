@@ -322,6 +322,8 @@ def test_faulty_arrays_are_refused(
         lambda c: c["faces"].append(c["faces"][0]),
         lambda c: c["photos"][0].update(width=-1),
         lambda c: c["identities"][0].update(rest=True),
+        lambda c: c["photos"][0].update(id=c["photos"][1]["id"]),
+        lambda c: c["faces"][0].update(id=""),
         lambda c: c.update(schema=1, photos=7),
         lambda c: c.update(schema=1, faces=["a"]),
         lambda c: c["photos"][0].update(name=None),
@@ -528,7 +530,7 @@ def test_a_thumbnail_keeps_the_proportions() -> None:
 
 
 def test_a_photo_without_fingerprint_is_kept_as_missing(head: HeadModel, tmp_path: Path, unpack: Path) -> None:
-    photo = ProjectPhoto("gone.png", 100, 80, path=tmp_path / "gone.png")
+    photo = ProjectPhoto("gone.png", 100, 80, path=tmp_path / "gone.png", id="gone")
     project = Project(head.name, head.expression_names, photos=(photo,), selected_photo=0)
     ProjectWriter().write(project, tmp_path / "a.fields", head)
     after = read_project(tmp_path / "a.fields", head, unpack)
