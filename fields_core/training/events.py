@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fields_core.training.config import Stage
+from fields_core.training.stopwatch import Speed
 from fields_core.training.validation import ValidationMetrics
 
 
@@ -28,7 +29,9 @@ class StepDone:
     steps: int
     images_per_second: float
     losses: dict[str, float]
-    """Weighted terms by name (`LossTerms`), and their ``total``."""
+    """Weighted terms by name (`LossTerms`), and their ``total``; of several processes, the mean."""
+    speed: Speed | None = None
+    """Since the event before."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class StageFinished:
 
     stage: Stage
     encoder: Path
+    speed: Speed | None = None
+    """Of the whole stage, or of what was left of it."""
 
 
 TrainingEvent = StageStarted | StepDone | Validated | CheckpointSaved | StageFinished

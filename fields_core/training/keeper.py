@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from fields_core.progress import Cancelled, CancelToken
 from fields_core.training.config import Stage, TrainConfig
 from fields_core.training.ema import MovingAverage
 from fields_core.training.events import CheckpointSaved, EventCallback, StageStarted, StepDone, Validated
-from fields_core.training.metrics_log import MetricsLog
 from fields_core.training.module import EncoderTraining
-from fields_core.training.objective import LossTerms
 from fields_core.training.pictures import PicturePainter
+from fields_core.training.stage_log import StageLog
+from fields_core.training.stopwatch import Phase, Speed, Stopwatch
 from fields_core.training.training_data import ValidationSet
 from fields_core.training.validation import ValidationMetrics, validate
 
@@ -65,6 +64,14 @@ class StageKeeper(pl.Callback):
         self._best = float("inf")
         self._without_gain = 0
         self._validations = 0
+        self._log: StageLog | None = None
+        self._watch = Stopwatch()
+        self._first_step = self._logged_step = self._last_step = 0
+
+    @property
+    def speed(self) -> Speed:
+        """Of the stage so far, since it began or went on."""
+        return self._watch.whole(self._images(self._first_step, self._last_step))
 
     def state_dict(self) -> dict[str, Any]:
         average = {} if self._average is None else self._average.state()
@@ -87,15 +94,26 @@ class StageKeeper(pl.Callback):
             self._average.restore(self._stored_average)
         step = trainer.global_step
         if trainer.is_global_zero:
-            self._training_log = MetricsLog(
-                self._folder / "training.csv", ("total", *(item.name for item in fields(LossTerms))), step
-            )
-            self._validation_log = MetricsLog(
-                self._folder / "validation.csv", tuple(item.name for item in fields(ValidationMetrics)), step
-            )
-        self._saved_at = self._logged_at = time.monotonic()
-        self._logged_step = step
+            self._log = StageLog(self._folder, step)
+        self._saved_at = time.monotonic()
+        self._first_step = self._logged_step = self._last_step = step
         self._report(trainer, StageStarted(self._stage, step, self._steps))
+        self._watch = Stopwatch()
+        self._watch.enter(Phase.DATA)
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self._watch.enter(Phase.FORWARD)
+
+    def on_before_backward(self, *_: Any) -> None:
+        self._watch.enter(Phase.BACKWARD)
+
+    def on_after_backward(self, *_: Any) -> None:
+        self._watch.enter(Phase.OPTIMIZER)
+
+    def close(self) -> None:
+        """Write out the logs; for after the training, however it ended."""
+        if self._log is not None:
+            self._log.close()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -103,11 +121,12 @@ class StageKeeper(pl.Callback):
         del outputs, batch, batch_idx
         assert isinstance(pl_module, EncoderTraining)
         assert self._average is not None
+        self._watch.enter(Phase.OTHER)
         self._average.update()
-        step = trainer.global_step
+        step = self._last_step = trainer.global_step
         last = step >= self._steps
         if step % self._config.log_every == 0 or last:
-            self._log(trainer, pl_module, step)
+            self._note(trainer, pl_module, step)
         enough = _agreed(trainer, self._orders.enough.cancelled)
         if step % self._config.validate_every == 0 or last or enough:
             self._validate(trainer, pl_module, step, self._average)
@@ -118,30 +137,36 @@ class StageKeeper(pl.Callback):
             self._save(trainer, step)
         if enough or 0 < self._config.patience <= self._without_gain:
             trainer.should_stop = True
+        self._watch.enter(Phase.DATA)
 
-    def _log(self, trainer: pl.Trainer, module: EncoderTraining, step: int) -> None:
-        now = time.monotonic()
-        images = (step - self._logged_step) * self._config.batch_size
-        rate = images / max(now - self._logged_at, 1e-9)
-        self._logged_at, self._logged_step = now, step
-        if trainer.is_global_zero:
-            losses = module.terms.numbers()
-            self._training_log.add(step, losses)
-            self._report(trainer, StepDone(self._stage, step, self._steps, rate, losses))
+    def _note(self, trainer: pl.Trainer, module: EncoderTraining, step: int) -> None:
+        losses = module.terms.numbers()
+        if trainer.world_size > 1:
+            means = trainer.strategy.reduce(torch.tensor(list(losses.values()), device=module.device), reduce_op="mean")
+            assert isinstance(means, torch.Tensor)
+            losses = dict(zip(losses, means.tolist(), strict=True))
+        speed = self._watch.lap(self._images(self._logged_step, step))
+        self._logged_step = step
+        if self._log is not None:
+            rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+            self._log.trained(step, losses, rate, speed)
+            self._report(trainer, StepDone(self._stage, step, self._steps, speed.images_per_second, losses, speed))
+
+    def _images(self, first: int, last: int) -> int:
+        return (last - first) * self._config.batch_size
 
     def _validate(self, trainer: pl.Trainer, module: EncoderTraining, step: int, average: MovingAverage) -> None:
-        started = time.monotonic()
-        if trainer.is_global_zero:
+        self._watch.enter(Phase.VALIDATION)
+        if self._log is not None:
             with average.applied():
-                self._validate_average(trainer, module, step)
+                self._validate_average(trainer, module, step, self._log)
         self._best, self._without_gain, self._validations = trainer.strategy.broadcast(
             (self._best, self._without_gain, self._validations)
         )
-        self._logged_at += time.monotonic() - started  # images/s are those of training
+        self._watch.enter(Phase.OTHER)
 
-    def _validate_average(self, trainer: pl.Trainer, module: EncoderTraining, step: int) -> None:
+    def _validate_average(self, trainer: pl.Trainer, module: EncoderTraining, step: int, log: StageLog) -> None:
         metrics = validate(module, self._validation)
-        self._validation_log.add(step, dataclasses.asdict(metrics))
         best = metrics.loss < self._best or not (self._folder / BEST_FILE).exists()
         self._without_gain = 0 if best else self._without_gain + 1
         if best:
@@ -153,9 +178,11 @@ class StageKeeper(pl.Callback):
             picture = self._folder / "pictures" / f"step-{step:07d}.png"
             self._painter.paint(module, picture)
         self._validations += 1
+        log.validated(step, metrics, picture)
         self._report(trainer, Validated(self._stage, step, metrics, best, picture))
 
     def _save(self, trainer: pl.Trainer, step: int) -> None:
+        self._watch.enter(Phase.SAVING)
         path = self._folder / RESUME_FILE
         if trainer.is_global_zero:
             with replacing(path) as temporary:
@@ -163,6 +190,7 @@ class StageKeeper(pl.Callback):
         else:
             trainer.save_checkpoint(path)  # takes part in the exchange; rank 0 writes
         self._saved_at = time.monotonic()
+        self._watch.enter(Phase.OTHER)
         self._report(trainer, CheckpointSaved(self._stage, step))
 
     def _report(self, trainer: pl.Trainer, event: Any) -> None:

@@ -140,10 +140,13 @@ class _Run:
             config.data.workers,
             lambda: Share(trainer.global_rank, trainer.world_size),
         )
-        trainer.fit(module, stream, ckpt_path=resume if resume.exists() else None, weights_only=True)
+        try:
+            trainer.fit(module, stream, ckpt_path=resume if resume.exists() else None, weights_only=True)
+        finally:
+            keeper.close()
         if trainer.is_global_zero:
             _copied(folder / BEST_FILE, self.latest)
-            self._orders.report(StageFinished(stage, self.latest))
+            self._orders.report(StageFinished(stage, self.latest, keeper.speed))
         trainer.strategy.barrier()  # the others read it next
         return self.latest
 

@@ -71,6 +71,55 @@ def test_a_run_leaves_an_encoder_with_its_story(data: Path, tmp_path: Path) -> N
     assert all(picture.stat().st_size > 1000 for picture in pictures)
 
 
+def test_a_run_says_how_fast_it_is_and_where_the_time_goes(data: Path, tmp_path: Path) -> None:
+    events: list[TrainingEvent] = []
+    config = dataclasses.replace(TINY, a=StageConfig(), b=StageConfig(), log_every=2, checkpoint_minutes=EVERY_STEP)
+    run(request(data, tmp_path, config), events.append, CancelToken())
+    (finished,) = [event.speed for event in events if isinstance(event, StageFinished)]
+    steps = [event.speed for event in events if isinstance(event, StepDone)]
+    assert len(steps) == 2
+    for speed in (finished, *steps):
+        assert speed is not None
+        shares = [getattr(speed, item.name) for item in dataclasses.fields(speed)[1:]]
+        assert sum(shares) == pytest.approx(1.0)
+        assert min(speed.data, speed.forward, speed.backward, speed.optimizer) > 0
+        assert speed.images_per_second > 0
+    assert finished is not None
+    assert min(finished.validation, finished.saving) > 0
+    with (tmp_path / "pretrain" / "speed.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [row["step"] for row in table] == ["2", "4"]
+    assert [float(row["forward"]) for row in table] == [speed.forward for speed in steps if speed]
+
+
+def test_tensorboard_reads_what_the_tables_say(data: Path, tmp_path: Path) -> None:
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    token = CancelToken()
+    config = dataclasses.replace(TINY, a=StageConfig(), b=StageConfig(), pictures_every=1)
+
+    def report(event: TrainingEvent) -> None:
+        if isinstance(event, StepDone) and event.step == 3:
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        run(request(data, tmp_path, config), report, token)
+    run(request(data, tmp_path, config, resume=True), ignore, CancelToken())
+    board = event_accumulator.EventAccumulator(str(tmp_path / "pretrain" / "tensorboard"))
+    board.Reload()
+    for group, log in (("loss", "training"), ("validation", "validation")):
+        header, *table = rows(tmp_path / "pretrain" / f"{log}.csv")
+        for column, name in enumerate(header[1:], start=1):
+            shown = [(event.step, event.value) for event in board.Scalars(f"{group}/{name}")]
+            assert [step for step, _ in shown] == [int(row[0]) for row in table]
+            wanted = [float(row[column]) for row in table]
+            assert [value for _, value in shown] == pytest.approx(wanted, rel=1e-5, nan_ok=True), name
+    assert [event.step for event in board.Scalars("speed/images_per_second")] == [1, 2, 3, 4]
+    assert [event.value for event in board.Scalars("rate/learning")] == pytest.approx([1e-3] * 4, rel=1.0)
+    pictures = board.Images("validation")
+    assert [picture.step for picture in pictures] == [2, 4]
+    assert pictures[0].width > pictures[0].height > 100
+
+
 def test_steps_a_and_b_keep_the_pretrained_pose_and_shape_bit_identical(whole: Path) -> None:
     before = load_checkpoint(whole / "pretrain" / "encoder.safetensors").encoder.state_dict()
     after = load_checkpoint(whole / "encoder.safetensors").encoder.state_dict()
