@@ -16,7 +16,7 @@ from fields_core.training.config import DataConfig, EncoderChoice, StageConfig, 
 from tests.heads import tiny_head
 
 TINY = TrainConfig(
-    encoder=EncoderChoice(expression_backbone="mobilenetv3_small_050"),
+    encoder=EncoderChoice("shared", expression_backbone="mobilenetv3_small_050"),
     data=DataConfig(workers=0, holdout_every=4, validation_samples=4),
     pretrain=StageConfig(4, warmup=1),
     a=StageConfig(2, warmup=1),

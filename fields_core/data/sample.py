@@ -32,7 +32,7 @@ class Sample:
     landmarks: NDArray[np.float32] | None = field(default=None, repr=False)
     """(478, 2) image frame of this crop."""
     observed: NDArray[np.float32] | None = field(default=None, repr=False)
-    """(478, 2) where the detector saw them, if ``landmarks`` are known from 3D; None: ``landmarks`` are the detector's."""
+    """(478, 2) where the detector saw them, if ``landmarks`` come from 3D truth; None: ``landmarks`` are its own."""
     label: int = NO_LABEL
     """`fields_core.encoder.emotion_head.Emotion`, or -1."""
     valence_arousal: tuple[float, float] | None = None

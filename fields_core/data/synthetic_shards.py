@@ -8,7 +8,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,6 +20,9 @@ from fields_core.data.prepare import SHARD_ENTRIES
 from fields_core.data.sample import Sample
 from fields_core.data.shards import ShardSet, shard_path, write_shard
 from fields_core.data.synthetic import SOURCE, SyntheticFaces
+from fields_core.datatypes import Photo
+from fields_core.detection.crop import pixels_to_image
+from fields_core.detection.face_detector import FaceDetector
 from fields_core.detection.photo_file import load_photo
 from fields_core.errors import SettingsError
 from fields_core.files import replacing
@@ -131,12 +134,23 @@ def _write(
 ) -> None:
     faces = _faces(seed, head_file, backgrounds)
     start = number * SHARD_ENTRIES
+    with FaceDetector(max_faces=1, small_faces=False) as detector:
 
-    def samples() -> Iterator[Sample]:
-        for index in range(start, start + size):
-            yield faces[index]
+        def samples() -> Iterator[Sample]:
+            for index in range(start, start + size):
+                yield observed(faces[index], detector)
 
-    write_shard(path, samples())
+        write_shard(path, samples())
+
+
+def observed(sample: Sample, detector: FaceDetector) -> Sample:
+    """The sample with what the detector sees of it: an encoder that is given landmarks must learn from such, not from
+    the truth. Unchanged where the detector finds no face."""
+    found = detector.detect(Photo(sample.image))
+    if not found:
+        return sample
+    points = pixels_to_image(found[0].landmarks[:, :2].astype(np.float64), sample.image.shape[0])
+    return replace(sample, observed=points.astype(np.float32))
 
 
 @functools.lru_cache(maxsize=1)  # a worker writes many shards of one sequence

@@ -54,13 +54,23 @@ def look(sample: Sample, placement: Placement) -> Sample:
     if sample.code is not None and (placement.turn or placement.mirror):
         raise ValueError("a sample with 3D truth can be neither turned nor mirrored")
     matrix = placement.matrix()
-    landmarks = sample.landmarks
-    if landmarks is not None:
-        landmarks = (landmarks @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-        if placement.mirror:
-            landmarks = landmarks[mirrored_landmarks()]
     code = None if sample.code is None else _moved_camera(sample.code, placement)
-    return dataclasses.replace(sample, image=_cut(sample.image, matrix), landmarks=landmarks, code=code)
+    return dataclasses.replace(
+        sample,
+        image=_cut(sample.image, matrix),
+        landmarks=_moved_points(sample.landmarks, matrix, placement.mirror),
+        observed=_moved_points(sample.observed, matrix, placement.mirror),
+        code=code,
+    )
+
+
+def _moved_points(
+    points: NDArray[np.float32] | None, matrix: NDArray[np.float64], mirror: bool
+) -> NDArray[np.float32] | None:
+    if points is None:
+        return None
+    moved = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    return moved[mirrored_landmarks()] if mirror else moved
 
 
 def _cut(image: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -105,6 +115,8 @@ class ViewVariety:
     light: float = 0.35
     """Of brightness, contrast and colour balance."""
     occluder_chance: float = 0.2
+    landmark_noise: float = 0.003
+    """Of what the detector saw: image frame of the view, standard deviation."""
 
 
 class TrainingView:
@@ -116,7 +128,7 @@ class TrainingView:
 
     def __call__(self, sample: Sample) -> Sample:
         seen = look(sample, self._placement(sample.code is None))
-        return dataclasses.replace(seen, image=self._disturb(seen.image))
+        return dataclasses.replace(seen, image=self._disturb(seen.image), observed=self._shaken(seen))
 
     def _placement(self, free: bool) -> Placement:
         rng, variety = self._rng, self._variety
@@ -125,6 +137,13 @@ class TrainingView:
         turn = math.radians(variety.turn_degrees) * float(np.clip(rng.normal(0.0, 0.5), -1.0, 1.0))
         mirror = bool(rng.random() < variety.mirror_chance)
         return Placement(zoom, (float(shift_x), float(shift_y)), turn if free else 0.0, mirror and free)
+
+    def _shaken(self, sample: Sample) -> NDArray[np.float32] | None:
+        observed = sample.landmarks if sample.observed is None else sample.observed
+        if observed is None:
+            return None
+        noise = self._rng.normal(0.0, self._rng.uniform(0.0, self._variety.landmark_noise), observed.shape)
+        return (observed + noise).astype(np.float32)
 
     def _disturb(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         rng, variety = self._rng, self._variety

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from fields_core.encoder.emotion_head import EmotionHead
 from fields_core.encoder.face_encoder import EncoderConfig, FaceEncoder
+from fields_core.encoder.rectified_encoder import RectifiedEncoder
 from fields_core.encoder.resnet_encoder import ResNetEncoder
 from fields_core.errors import ModelFileError
 from fields_core.files import replacing
 
+Encoder = FaceEncoder | RectifiedEncoder | ResNetEncoder
 FORMAT = "fields-encoder-1"
 SIZE_LIMIT = 1 << 30  # bytes; the largest encoder imported so far (EMOCA) has a tenth of that
 
@@ -45,7 +47,7 @@ class Checkpoint:
     """A loaded checkpoint, networks in evaluation mode."""
 
     info: CheckpointInfo
-    encoder: FaceEncoder | ResNetEncoder
+    encoder: Encoder
     emotion: EmotionHead | None
     """None where ``info.emotion_branch`` says so."""
 
@@ -101,8 +103,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(info, encoder, emotion)
 
 
-def build_encoder(config: EncoderConfig) -> FaceEncoder | ResNetEncoder:
+def build_encoder(config: EncoderConfig) -> Encoder:
     """The network of a configuration, with initial weights."""
+    if config.layout == "rectified":
+        return RectifiedEncoder(config)
     return ResNetEncoder(config) if config.layout in ("deca", "emoca") else FaceEncoder(config)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import timm
 import torch
@@ -36,9 +36,10 @@ class EncoderConfig:
     expression_high: tuple[float, ...] | None = None
     gaze: bool = False
     """Whether eye rotations are predicted (SMIRK does not)."""
-    layout: Literal["three-branch", "split", "shared", "deca", "emoca"] = "three-branch"
+    layout: Literal["three-branch", "split", "shared", "rectified", "deca", "emoca"] = "three-branch"
     """"split": one backbone for pose and shape (`pose_backbone`), one for the expression; "shared": one for all.
-    "deca" and "emoca" are those of `fields_core.encoder.resnet_encoder`."""
+    "rectified" is that of `fields_core.encoder.rectified_encoder`, "deca" and "emoca" those of
+    `fields_core.encoder.resnet_encoder`."""
     pose_backbone: str = POSE_BACKBONE
     shape_backbone: str = WIDE_BACKBONE
     expression_backbone: str = WIDE_BACKBONE
@@ -48,6 +49,16 @@ class EncoderConfig:
     all 1; `NATURAL_UNITS` are about what faces vary by, so that from random weights all six move alike."""
     expression_outputs: int = 0
     """Of EMOCA's expression network: n_expression, 3 more with the jaw, 6 more with head pose and jaw; else 0."""
+    landmarks: int = 0
+    """Of the rectified layout: how many landmarks the head model has; the others take none."""
+    landmark_components: int = 192
+    """Of the rectified layout: principal components of the landmarks."""
+    rectified_size: int = 72
+    """Of the rectified layout: texels along the side of the rectified face."""
+    width: int = 512
+    """Of the rectified layout's layers."""
+    appearance_width: int = 24
+    """Of the rectified layout: channels of the first convolution."""
 
     def __post_init__(self) -> None:
         """Raises:
@@ -60,8 +71,11 @@ class EncoderConfig:
             raise ValueError(f"pose units {self.pose_units} are not 6 positive numbers")
         if any(bounds and len(bounds) != self.n_expression for bounds in (self.expression_low, self.expression_high)):
             raise ValueError(f"expression bounds are not {self.n_expression} numbers")
-        if self.layout not in ("three-branch", "split", "shared", "deca", "emoca"):
-            raise ValueError(f"layout {self.layout!r} is neither three-branch, split, shared, deca nor emoca")
+        if self.layout not in get_args(get_type_hints(EncoderConfig)["layout"]):
+            raise ValueError(f"layout {self.layout!r} is not known")
+        widths = (self.landmarks, self.landmark_components, self.rectified_size, self.width, self.appearance_width)
+        if self.layout == "rectified" and not all(isinstance(size, int) and 8 <= size <= 2048 for size in widths):
+            raise ValueError(f"sizes {widths} of a rectified encoder are not between 8 and 2048")
         if self.layout == "emoca" and self.expression_outputs - self.n_expression not in (0, 3, 6):
             raise ValueError(f"an expression network with {self.expression_outputs} outputs")
         for name in (self.pose_backbone, self.shape_backbone, self.expression_backbone):
@@ -130,18 +144,23 @@ class FaceEncoder(nn.Module):
             for parameter in layer.parameters():
                 parameter.mul_(0.1)
 
-    def forward(self, images: Tensor) -> FaceCode:
+    def forward(self, images: Tensor, landmarks: Tensor | None = None) -> FaceCode:
         """Encode face crops.
 
         Args:
             images: (B, 3, 224, 224) RGB in [0, 1], no mean or standard deviation taken out.
+            landmarks: not looked at.
 
         Returns:
             a code without neck pose, lighting and albedo (zeros; ``albedo`` (B, 0)).
         """
         return self.decode(self.regress(images))
 
-    def regress(self, images: Tensor) -> tuple[Tensor, ...]:
+    def expression_parts(self) -> tuple[nn.Module, ...]:
+        """What step A trains."""
+        return self.expression_backbone, self.expression_layer, self.gaze_layer
+
+    def regress(self, images: Tensor, landmarks: Tensor | None = None) -> tuple[Tensor, ...]:
         """What the networks say before anything is bounded, in the order that `decode` takes: pose and camera, shape,
         expression with eyelids and jaw, and gaze if configured; each (B, N)."""
         features = self.expression_backbone(images)
@@ -157,24 +176,44 @@ class FaceEncoder(nn.Module):
     def decode(self, outputs: Sequence[Tensor]) -> FaceCode:
         """The code that the outputs of `regress` mean."""
         pose, shape, expressive, *gaze = outputs
-        zeros, batch = pose.new_zeros, len(pose)
-        expression, eyelids, jaw = expressive.split_with_sizes((self.config.n_expression, 2, 3), dim=1)
-        jaw = torch.cat(
-            [bounded(jaw[:, :1], 0.0, float("inf")), bounded(jaw[:, 1:], -JAW_SIDEWAYS, JAW_SIDEWAYS)], dim=1
-        )
-        eyes = zeros(batch, 6)
-        if gaze:
-            # Columns: left pitch, yaw, right pitch, yaw. An eyeball does not roll.
-            eyes = eyes.index_copy(1, torch.tensor([0, 1, 3, 4], device=pose.device), gaze[0])
-        return FaceCode(
-            shape=shape,
-            expression=bounded(expression, self.low, self.high),
-            head_pose=pose[:, :3],
-            neck_pose=zeros(batch, 3),
-            jaw_pose=jaw,
-            eye_pose=eyes,
-            eyelids=bounded(eyelids, 0.0, 1.0),
-            camera=pose[:, 3:],
-            lighting=zeros(batch, 9, 3),
-            albedo=zeros(batch, 0),
-        )
+        return bounded_code(shape, pose[:, :3], pose[:, 3:], expressive, gaze, self.low, self.high)
+
+
+def bounded_code(
+    shape: Tensor,
+    head_pose: Tensor,
+    camera: Tensor,
+    expressive: Tensor,
+    gaze: Sequence[Tensor],
+    low: Tensor,
+    high: Tensor,
+) -> FaceCode:
+    """The code of network outputs, kept within what faces can do.
+
+    Args:
+        shape: (B, S).
+        head_pose: (B, 3).
+        camera: (B, 3).
+        expressive: (B, E + 5) expression, 2 eyelids, 3 of the jaw.
+        gaze: (B, 4) left pitch and yaw, right pitch and yaw; or nothing.
+        low, high: (E,) bounds of the expression.
+    """
+    zeros, batch = shape.new_zeros, len(shape)
+    expression, eyelids, jaw = expressive.split_with_sizes((len(low), 2, 3), dim=1)
+    jaw = torch.cat([bounded(jaw[:, :1], 0.0, float("inf")), bounded(jaw[:, 1:], -JAW_SIDEWAYS, JAW_SIDEWAYS)], dim=1)
+    eyes = zeros(batch, 6)
+    if gaze:
+        # An eyeball does not roll.
+        eyes = eyes.index_copy(1, torch.tensor([0, 1, 3, 4], device=shape.device), gaze[0])
+    return FaceCode(
+        shape=shape,
+        expression=bounded(expression, low, high),
+        head_pose=head_pose,
+        neck_pose=zeros(batch, 3),
+        jaw_pose=jaw,
+        eye_pose=eyes,
+        eyelids=bounded(eyelids, 0.0, 1.0),
+        camera=camera,
+        lighting=zeros(batch, 9, 3),
+        albedo=zeros(batch, 0),
+    )

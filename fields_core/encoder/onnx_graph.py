@@ -16,13 +16,12 @@ import torch
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 
-from fields_core.datatypes import CROP_SIZE
-from fields_core.encoder.checkpoint import Checkpoint
-from fields_core.encoder.face_encoder import EncoderConfig, FaceEncoder
-from fields_core.encoder.resnet_encoder import ResNetEncoder
+from fields_core.datatypes import CROP_SIZE, LANDMARK_COUNT
+from fields_core.encoder.checkpoint import Checkpoint, Encoder
+from fields_core.encoder.face_encoder import EncoderConfig
 from fields_core.files import replacing
 
-INPUT = "images"
+IMAGES, LANDMARKS = "images", "landmarks"  # the second only where the encoder looks at them
 CONFIG_KEY = "fields.encoder"
 _WEIGHTS = "weights"  # ONNX wants external weights to name a file; no such file is ever read
 
@@ -33,26 +32,33 @@ class Regressor(nn.Module):
     Every batch normalisation is folded into the convolution before it, which makes it faster in PyTorch too.
     """
 
-    def __init__(self, encoder: FaceEncoder | ResNetEncoder) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = copy.deepcopy(encoder).eval().requires_grad_(False)
-        fold_batch_norms(self.encoder, example_images(1))
+        fold_batch_norms(self.encoder, example_inputs(1, encoder.config))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        return self.encoder.regress(images)
+    def forward(self, images: Tensor, landmarks: Tensor | None = None) -> tuple[Tensor, ...]:
+        return self.encoder.regress(images, landmarks)
 
 
-def example_images(batch: int) -> Tensor:
-    """(B, 3, 224, 224) noise, always the same."""
+def input_names(config: EncoderConfig) -> list[str]:
+    """What an encoder looks at."""
+    return [IMAGES, LANDMARKS] if config.layout == "rectified" else [IMAGES]
+
+
+def example_inputs(batch: int, config: EncoderConfig) -> tuple[Tensor, ...]:
+    """Noise for every input, always the same: (B, 3, 224, 224) images, (B, 478, 2) landmarks."""
     generator = torch.Generator().manual_seed(0)
-    return torch.rand(batch, 3, CROP_SIZE, CROP_SIZE, generator=generator)
+    images = torch.rand(batch, 3, CROP_SIZE, CROP_SIZE, generator=generator)
+    landmarks = torch.rand(batch, LANDMARK_COUNT, 2, generator=generator) * 1.4 - 0.7
+    return (images, landmarks)[: len(input_names(config))]
 
 
-def fold_batch_norms(network: nn.Module, example: Tensor) -> None:
+def fold_batch_norms(network: nn.Module, examples: tuple[Tensor, ...]) -> None:
     """Fold, in place, every batch normalisation of a network in evaluation mode that follows a convolution.
 
     Args:
-        network: its forward takes ``example``; which layer follows which is seen by running it.
+        network: its forward takes ``examples``; which layer follows which is seen by running it.
     """
     made_by: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # the tensors are kept, so that no two have the same id
     pairs: dict[str, nn.Conv2d] = {}
@@ -69,7 +75,7 @@ def fold_batch_norms(network: nn.Module, example: Tensor) -> None:
     hooks = [m.register_forward_hook(convolved) for m in network.modules() if isinstance(m, nn.Conv2d)]
     hooks += [m.register_forward_pre_hook(normalising) for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     with torch.no_grad():
-        network(example)
+        network(*examples)
     for hook in hooks:
         hook.remove()
     for name, conv in pairs.items():
@@ -111,14 +117,16 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> None:
     import onnx  # with the exporter, seconds: readers of graphs do not need them
 
     regressor = Regressor(checkpoint.encoder)
+    examples = example_inputs(2, checkpoint.info.encoder)
+    shapes = tuple({0: torch.export.Dim.DYNAMIC} for _ in examples)
     with warnings.catch_warnings():
         # PyTorch 2.12's own deprecation of a check that its exporter makes when it copies a tree.
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
         program = torch.onnx.export(
             regressor.eval(),
-            (example_images(2),),
-            input_names=[INPUT],
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            examples,
+            input_names=input_names(checkpoint.info.encoder),
+            dynamic_shapes=shapes,
             dynamo=True,
             optimize=False,  # it would rename and merge weights; ONNX Runtime optimises while it loads
             verbose=False,

@@ -53,11 +53,11 @@ class ResNetEncoder(nn.Module):
         emoca = config.layout == "emoca"
         self.expression: nn.Module = ResNetRegressor(config.expression_outputs) if emoca else nn.Identity()
 
-    def forward(self, images: Tensor) -> FaceCode:
+    def forward(self, images: Tensor, landmarks: Tensor | None = None) -> FaceCode:
         """Encode face crops; see `FaceEncoder.forward`."""
         return self.decode(self.regress(images))
 
-    def regress(self, images: Tensor) -> tuple[Tensor, ...]:
+    def regress(self, images: Tensor, landmarks: Tensor | None = None) -> tuple[Tensor, ...]:
         """What the networks say, in the order that `decode` takes: DECA's outputs, then EMOCA's; each (B, N)."""
         coarse: Tensor = self.coarse(images)
         return (coarse, self.expression(images)) if self.config.layout == "emoca" else (coarse,)

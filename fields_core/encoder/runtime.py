@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fields_core.datatypes import FaceCode, FaceCrop
 from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint
-from fields_core.encoder.onnx_graph import CONFIG_KEY, INPUT, Regressor, example_images, is_for
+from fields_core.encoder.onnx_graph import CONFIG_KEY, Regressor, example_inputs, input_names, is_for
 
 GRAPH_LIMIT = 1 << 23  # bytes; a graph without weights has a tenth of that
 TOLERANCE = 2e-3  # largest difference from PyTorch, relative to the largest output; rounding stays below 1e-5
@@ -54,21 +54,25 @@ class EncoderRuntime:
     def __call__(self, crops: Sequence[FaceCrop]) -> FaceCode:
         """The codes of one or more faces, in order; see `encode`."""
         pixels = np.stack([crop.image for crop in crops])
-        return self.encode(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255.0)
+        landmarks = torch.from_numpy(np.stack([crop.landmarks for crop in crops]))
+        return self.encode(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255.0, landmarks)
 
     @torch.no_grad()
-    def encode(self, images: Tensor) -> FaceCode:
+    def encode(self, images: Tensor, landmarks: Tensor | None = None) -> FaceCode:
         """Encode face crops.
 
         Args:
             images: (B, 3, 224, 224) RGB in [0, 1].
+            landmarks: (B, 478, 2) image frame; only encoders of the rectified layout look at them.
 
         Returns:
             as `FaceEncoder.forward`: no neck pose, lighting and albedo. It cannot be differentiated.
         """
         if self._session is None:
-            return self._encoder.decode(self._regressor(images))
-        outputs = self._session.run(None, {INPUT: np.ascontiguousarray(images.numpy())})
+            return self._encoder.decode(self._regressor(images, landmarks))
+        given = zip(input_names(self.info.encoder), (images, landmarks), strict=False)
+        arrays = {name: np.ascontiguousarray(value.numpy()) for name, value in given if value is not None}
+        outputs = self._session.run(None, arrays)
         return self._encoder.decode([torch.from_numpy(output) for output in outputs])
 
 
@@ -124,12 +128,13 @@ def _session(graph: Path, regressor: Regressor, info: CheckpointInfo) -> Any:
         session = runtime.module.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         if not is_for(session.get_modelmeta().custom_metadata_map.get(CONFIG_KEY, "null"), info.encoder):
             raise _UnusableGraphError(f"{graph} was made for another encoder")
-        example = example_images(1)
-        answers = session.run(None, {INPUT: example.numpy()})
+        examples = example_inputs(1, info.encoder)
+        named = zip(input_names(info.encoder), examples, strict=True)
+        answers = session.run(None, {name: example.numpy() for name, example in named})
     except runtime.errors as error:
         raise _UnusableGraphError(f"{graph} cannot be used: {error}") from error
     with torch.no_grad():
-        expected = [output.numpy() for output in regressor(example)]
+        expected = [output.numpy() for output in regressor(*examples)]
     same = [answer.shape for answer in answers] == [output.shape for output in expected]
     if not same or any(
         not np.allclose(answer, output, rtol=0.0, atol=TOLERANCE * max(1.0, float(np.abs(output).max())))

@@ -23,8 +23,9 @@ SIZE_LIMIT = 1 << 20  # bytes of a configuration file
 class EncoderChoice:
     """Which network is trained; see `fields_core.encoder.face_encoder`."""
 
-    layout: Literal["three-branch", "shared"] = "shared"
-    """"shared" is split before step A, so that training the expression cannot disturb pose and shape."""
+    layout: Literal["rectified", "three-branch", "shared"] = "rectified"
+    """"rectified" also looks at the detector's landmarks; the others, SMIRK's way, at the picture alone. "shared" is
+    split before step A, so that training the expression cannot disturb pose and shape."""
     pose_backbone: str = "tf_mobilenetv3_small_minimal_100"
     shape_backbone: str = "tf_mobilenetv3_large_minimal_100"
     expression_backbone: str = "mobilenetv3_small_100"

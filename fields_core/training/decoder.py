@@ -12,6 +12,7 @@ from torch.nn import functional
 from fields_core.data.sample import SampleBatch
 from fields_core.datatypes import FaceCode
 from fields_core.encoder.face_encoder import FaceEncoder
+from fields_core.encoder.rectified_encoder import RectifiedEncoder
 from fields_core.losses.synthesis import cycle_loss, hidden_face, shuffled_expressions, synthesis_loss
 from fields_core.render.renderer import HeadRenderer
 from fields_core.training.face_geometry import FaceGeometry
@@ -83,10 +84,11 @@ class NeuralSynthesis(nn.Module):
     def __init__(self, decoder: SynthesisDecoder, geometry: FaceGeometry) -> None:
         super().__init__()
         self.decoder = decoder
+        self._geometry = geometry
         self._renderer = HeadRenderer(geometry.head)
 
     def forward(
-        self, code: FaceCode, batch: SampleBatch, encoder: FaceEncoder, generator: torch.Generator
+        self, code: FaceCode, batch: SampleBatch, encoder: FaceEncoder | RectifiedEncoder, generator: torch.Generator
     ) -> SynthesisTerms:
         """Both terms of a batch.
 
@@ -107,5 +109,7 @@ class NeuralSynthesis(nn.Module):
             either = torch.maximum(seen.mask, moved.mask)
             repainted = self.decoder(moved.image, hidden_face(photos, either, generator))
             crop = functional.interpolate(repainted, batch.images.shape[-2:], mode="bilinear", align_corners=False)
-        again = encoder(crop.contiguous(memory_format=torch.channels_last)).to(torch.float32)
+            landmarks = batch.observed.clone()
+            landmarks[:, self._geometry.landmark_ids] = self._geometry.landmarks(other).points.to(landmarks)
+        again = encoder(crop.contiguous(memory_format=torch.channels_last), landmarks).to(torch.float32)
         return SynthesisTerms(synthesis_loss(painted, photos, known), cycle_loss(again, other, known))

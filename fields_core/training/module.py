@@ -15,13 +15,16 @@ from torch import Tensor, nn
 
 from fields_core.data.sample import SampleBatch
 from fields_core.datatypes import FaceCode
+from fields_core.encoder.checkpoint import Encoder
 from fields_core.encoder.emotion_head import EmotionHead
 from fields_core.encoder.face_encoder import FaceEncoder
-from fields_core.encoder.resnet_encoder import ResNetEncoder
+from fields_core.encoder.rectified_encoder import RectifiedEncoder
 from fields_core.errors import FieldsError
 from fields_core.training.config import StageConfig, TrainConfig
 from fields_core.training.decoder import NeuralSynthesis, SynthesisDecoder
 from fields_core.training.objective import LossTerms, Objective, Prediction
+
+TrainableEncoder = FaceEncoder | RectifiedEncoder
 
 
 class DivergedError(FieldsError):
@@ -32,9 +35,9 @@ class DivergedError(FieldsError):
 class Networks:
     """What a stage works with."""
 
-    encoder: FaceEncoder
+    encoder: TrainableEncoder
     emotion: EmotionHead
-    base: FaceEncoder | ResNetEncoder | None = None
+    base: Encoder | None = None
     """The encoder as it was before step A; None: no pull towards it."""
     decoder: SynthesisDecoder | None = None
     """Step B's."""
@@ -67,14 +70,19 @@ class EncoderTraining(pl.LightningModule):
         modules: dict[str, nn.Module] = {"encoder": self.encoder, "emotion": self.emotion}
         return modules if self.synthesis is None else modules | {"decoder": self.synthesis.decoder}
 
-    def predict(self, images: Tensor) -> Prediction:
-        """Codes (float32, whatever the networks compute in) and emotions of a batch of images."""
+    def predict(self, images: Tensor, landmarks: Tensor) -> Prediction:
+        """Codes (float32, whatever the networks compute in) and emotions of a batch of images.
+
+        Args:
+            images: (B, 3, 224, 224) RGB in [0, 1].
+            landmarks: (B, 478, 2) as detected, image frame.
+        """
         images = images.contiguous(memory_format=torch.channels_last)
-        code: FaceCode = self.encoder(images).to(torch.float32)
+        code: FaceCode = self.encoder(images, landmarks).to(torch.float32)
         base = None
         if self.base is not None:
             with torch.no_grad():
-                base = self.base(images).to(torch.float32)
+                base = self.base(images, landmarks).to(torch.float32)
         with torch.autocast(self.device.type, enabled=False):
             return Prediction(code, self.emotion(code), base)
 
@@ -85,7 +93,7 @@ class EncoderTraining(pl.LightningModule):
             batch: of any size.
             step: of the run; the chance in the synthesis follows from it. None leaves the synthesis out.
         """
-        prediction = self.predict(batch.images)
+        prediction = self.predict(batch.images, batch.observed)
         with torch.autocast(self.device.type, enabled=False):
             terms: LossTerms = self.objective(prediction, batch)
             if self.synthesis is None or step is None:
@@ -151,10 +159,9 @@ class EncoderTraining(pl.LightningModule):
         return self
 
 
-def expression_parameters(encoder: FaceEncoder) -> list[nn.Parameter]:
+def expression_parameters(encoder: TrainableEncoder) -> list[nn.Parameter]:
     """Parameters of the expression branch."""
-    parts = (encoder.expression_backbone, encoder.expression_layer, encoder.gaze_layer)
-    return [parameter for part in parts for parameter in part.parameters()]
+    return [parameter for part in encoder.expression_parts() for parameter in part.parameters()]
 
 
 def _warm_cosine(stage: StageConfig) -> Callable[[int], float]:

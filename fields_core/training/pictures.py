@@ -31,7 +31,10 @@ class PicturePainter:
             batches: faces are taken from all of them alike.
         """
         share = -(-FACES // max(1, len(batches)))
-        self._images = torch.cat([batch.images[:: max(1, len(batch) // share)][:share] for batch in batches])[:FACES]
+        steps = [slice(None, None, max(1, len(batch) // share)) for batch in batches]
+        pairs = list(zip(batches, steps, strict=True))
+        self._images = torch.cat([batch.images[step][:share] for batch, step in pairs])[:FACES]
+        self._landmarks = torch.cat([batch.observed[step][:share] for batch, step in pairs])[:FACES]
         self._renderer = HeadRenderer(head)
 
     @torch.no_grad()
@@ -43,7 +46,7 @@ class PicturePainter:
         """
         training = module.training
         module.eval()
-        code = module.predict(self._images.to(module.device)).code
+        code = module.predict(self._images.to(module.device), self._landmarks.to(module.device)).code
         module.train(training)
         seen = self._renderer.clay(code.to(torch.device("cpu")), _SIZE)
         photos = functional.interpolate(self._images, (_SIZE, _SIZE), mode="area")

@@ -13,11 +13,12 @@ from torch import nn
 from fields_core.encoder.checkpoint import Checkpoint
 from fields_core.encoder.emotion_head import EmotionHead
 from fields_core.encoder.face_encoder import NATURAL_UNITS, EncoderConfig, FaceEncoder
+from fields_core.encoder.rectified_encoder import RectifiedEncoder
 from fields_core.errors import SettingsError
 from fields_core.head.model import HeadModel
 from fields_core.training.config import EncoderChoice, Stage, TrainConfig
 from fields_core.training.decoder import SynthesisDecoder
-from fields_core.training.module import Networks, expression_parameters
+from fields_core.training.module import Networks, TrainableEncoder, expression_parameters
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -43,14 +44,14 @@ def starting_networks(
                 f"Step {stage.upper()} needs a pretrained encoder", remedy="Give pretrain some steps, or a start."
             )
         return Networks(
-            _seeded(config, lambda: FaceEncoder(encoder_config(config.encoder, head))), _emotion(config, head)
+            _seeded(config, lambda: new_encoder(encoder_config(config.encoder, head), head)), _emotion(config, head)
         )
     if start.info.head_model != head.name:
         raise SettingsError(
             "The starting checkpoint is for another head model", expected=head.name, found=start.info.head_model
         )
     encoder = copy.deepcopy(start.encoder)
-    if not isinstance(encoder, FaceEncoder):
+    if not isinstance(encoder, TrainableEncoder):
         raise SettingsError("The starting encoder cannot be trained", found=type(encoder).__name__)
     emotion = _emotion(config, head) if start.emotion is None else copy.deepcopy(start.emotion)
     if stage == "pretrain":
@@ -59,7 +60,7 @@ def starting_networks(
     if config.losses.base:
         stable = copy.deepcopy(encoder if base is None else base.encoder).requires_grad_(False)
     decoder = _seeded(config, lambda: SynthesisDecoder(config.decoder_width)) if stage == "b" else None
-    if encoder.config.layout == "shared":
+    if isinstance(encoder, FaceEncoder) and encoder.config.layout == "shared":
         encoder = split(encoder)
     encoder.requires_grad_(False)
     for parameter in expression_parameters(encoder):
@@ -83,10 +84,20 @@ def encoder_config(choice: EncoderChoice, head: HeadModel) -> EncoderConfig:
             low if bounded else None,
             high if bounded else None,
             pose_units=NATURAL_UNITS,
+            landmarks=len(head.landmark_ids) if choice.layout == "rectified" else 0,
             **dataclasses.asdict(choice),
         )
     except ValueError as error:
         raise SettingsError("This encoder cannot be built", found=str(error)) from error
+
+
+def new_encoder(config: EncoderConfig, head: HeadModel) -> TrainableEncoder:
+    """An untrained encoder of codes of a head model."""
+    if config.layout != "rectified":
+        return FaceEncoder(config)
+    encoder = RectifiedEncoder(config)
+    encoder.chart.of_head(head)
+    return encoder
 
 
 def split(encoder: FaceEncoder) -> FaceEncoder:

@@ -44,7 +44,7 @@ def validate(module: EncoderTraining, batches: Iterable[SampleBatch]) -> Validat
     tallies = _Tallies()
     for held_out in batches:
         batch = held_out.to(module.device)
-        prediction = module.predict(batch.images)
+        prediction = module.predict(batch.images, batch.observed)
         tallies.losses.append(module.objective(prediction, batch).total * len(batch))
         tallies.count += len(batch)
         tallies.add(module, prediction, batch)

@@ -89,7 +89,8 @@ def test_step_a_leaves_pose_shape_and_base_bit_identical(head: HeadModel) -> Non
 def test_step_a_starts_where_pretraining_ended(head: HeadModel) -> None:
     module, start = module_of(head, "a").eval(), pretrained(head)
     images = torch.rand(2, 3, 224, 224)
-    prediction, wanted = module.predict(images), start.encoder(images)
+    landmarks = torch.rand(2, 478, 2) - 0.5
+    prediction, wanted = module.predict(images, landmarks), start.encoder(images, landmarks)
     assert prediction.base is not None
     for item in dataclasses.fields(wanted):
         assert torch.allclose(getattr(prediction.code, item.name), getattr(wanted, item.name), atol=1e-5)
