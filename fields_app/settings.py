@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
+from fields_app.view_settings import ViewSettings
 from fields_core.assets import user_data_folder
 
 _RECENT = 10
@@ -73,6 +74,10 @@ class Settings:
     @splitter.setter
     def splitter(self, value: QByteArray) -> None:
         self._store.setValue("window/splitter", value)
+
+    @property
+    def view(self) -> ViewSettings:
+        return ViewSettings(self._store)
 
     @property
     def presets_file(self) -> Path:

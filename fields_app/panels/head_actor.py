@@ -41,7 +41,7 @@ class HeadActor:
         self._poly: Any = None
         self._texture: Array | None = None
         self._pv_texture: Any = None
-        self._mode, self._opacity = ViewMode.SHADED, 1.0
+        self._mode = ViewMode.SHADED
         self._distances: Array | None = None
         self._largest = 1.0
         self._landmarks_wanted = False
@@ -64,11 +64,6 @@ class HeadActor:
 
     def set_mode(self, mode: ViewMode) -> None:
         self._mode = mode
-        self._restyle()
-
-    def set_opacity(self, opacity: float) -> None:
-        """Of the skin, 0 to 1."""
-        self._opacity = opacity
         self._restyle()
 
     def set_landmarks(self, wanted: bool) -> None:
@@ -149,7 +144,6 @@ class HeadActor:
         prop.diffuse = 0.64 if textured else 0.80
         prop.specular = 0.03 if textured or measured else 0.14
         prop.specular_power = 18.0
-        prop.opacity = self._opacity
 
     def _show_landmarks(self) -> None:
         points = None if self.mesh is None else self.mesh.landmarks

@@ -20,6 +20,7 @@ __all__ = ["HeadScene", "ViewMode", "smooth_normals"]
 
 _DISTANCE = 4.2  # head heights between camera and head: about a portrait lens
 _VIEW_ANGLE = 17.0
+_NARROWEST = 0.54  # width by height of a picture that the head just fits into
 # Key, fill and rim light in the camera's frame (x right, y up, z towards the camera), with intensity and colour.
 _LIGHTS = (
     ((-0.9, 1.0, 1.2), 0.72, "#fff4e8"),
@@ -114,8 +115,9 @@ class HeadScene:
             head.set_landmarks(wanted)
 
     def set_opacity(self, opacity: float) -> None:
-        """Of the head over its photo."""
-        self._head.set_opacity(opacity)
+        """Of the head over its photo, 0 to 1."""
+        self._backdrop.set_opacity(opacity)
+        self._place_camera()  # what has become visible may lie before all the rest
 
     def set_distances(self, distances: Array | None, largest: float = 1.0) -> None:
         """Colour the head by (V,) millimetres from 0 to ``largest``, with a colour bar; None: as it was."""
@@ -158,8 +160,6 @@ class HeadScene:
         entered = photo is not None and self._photo is None
         self._photo = photo
         self._backdrop.show(photo)
-        if photo is None:
-            self._head.set_opacity(1.0)
         if entered:
             self.look(0.0, 0.0)
         self._place_camera()
@@ -229,10 +229,20 @@ class HeadScene:
         self._second.deep_clean()
         self._companion, self._second = None, None
         self._plotter.renderer.SetViewport(0.0, 0.0, 1.0, 1.0)
+        self._place_camera()
+
+    def refit(self) -> None:
+        """The picture has another size."""
+        self._place_camera()
+
+    def _distance(self) -> float:
+        """Between camera and head, metres: farther where the picture is too narrow for the head."""
+        width, height = self._plotter.window_size
+        aspect = width / max(height, 1) / len(self._renderers())
+        return _DISTANCE * self._height / self._zoom * max(1.0, _NARROWEST / max(aspect, 0.1))
 
     def _visible_height(self) -> float:
-        distance = _DISTANCE * self._height / self._zoom
-        return float(2 * distance * np.tan(np.radians(_VIEW_ANGLE / 2)))
+        return float(2 * self._distance() * np.tan(np.radians(_VIEW_ANGLE / 2)))
 
     def _place_camera(self) -> None:
         yaw, pitch = np.radians([self._yaw, self._pitch])
@@ -242,7 +252,7 @@ class HeadScene:
         target = self._centre - self._pan[0] * right - self._pan[1] * up
         camera = self._plotter.camera
         camera.focal_point = target
-        camera.position = target + out * _DISTANCE * self._height / self._zoom
+        camera.position = target + out * self._distance()
         camera.up = up
         camera.SetParallelProjection(self._photo is not None)
         camera.SetParallelScale(self._visible_height() / 2)

@@ -14,7 +14,7 @@ from fields_core.datatypes import CROP_SIZE
 if TYPE_CHECKING:
     from fields_core.datatypes import Reconstruction
 
-_BEHIND = 0.4  # metres behind the head's origin: no depth is seen in a parallel view
+_BEHIND = 0.4  # metres behind (or before) the head's origin: no depth is seen in a parallel view
 _LARGEST_SIDE = 2048  # pixels of the texture
 
 Array = NDArray[Any]
@@ -65,7 +65,9 @@ def photo_view(reconstruction: Reconstruction) -> PhotoView:
 
 
 class PhotoBackdrop:
-    """Draws a photo view on a renderer.
+    """Draws a photo view on a renderer: behind the head, and as a veil before it where the head is to be see-through.
+
+    The veil, since a head that is transparent itself would show its inside.
 
     Args:
         renderer: a pyvista renderer.
@@ -73,9 +75,9 @@ class PhotoBackdrop:
 
     def __init__(self, renderer: Any) -> None:
         self._renderer = renderer
-        self._actor: Any = None
-        self._poly: Any = None
+        self._planes: tuple[tuple[Any, Any], ...] = ()  # actor and points: behind, before
         self._pixels: NDArray[np.uint8] | None = None
+        self._opacity = 1.0
 
     def show(self, view: PhotoView | None) -> None:
         """Put the photo where its camera has it; in place while the photo stays the same."""
@@ -85,23 +87,36 @@ class PhotoBackdrop:
         if self._pixels is not view.pixels:
             self._remove()
             self._build(view.pixels)
-        self._poly.points[:] = view.corners
-        self._poly.GetPoints().Modified()
+        for (_, poly), side in zip(self._planes, (1.0, -1.0), strict=True):
+            poly.points[:] = view.corners * (1.0, 1.0, side)
+            poly.GetPoints().Modified()
+
+    def set_opacity(self, opacity: float) -> None:
+        """Of the head before the photo, 0 to 1."""
+        self._opacity = opacity
+        for actor, _ in self._planes[1:]:
+            actor.prop.opacity = 1.0 - opacity
+            actor.SetVisibility(opacity < 1.0)
 
     def _build(self, pixels: NDArray[np.uint8]) -> None:
         self._pixels = pixels
         step = -(-max(pixels.shape[:2]) // _LARGEST_SIDE)
-        self._poly = pv.PolyData(np.zeros((4, 3), np.float32), np.array([4, 0, 3, 2, 1]))
-        self._poly.active_texture_coordinates = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float32)
         texture = pv.Texture(np.ascontiguousarray(pixels[::step, ::step]))
         texture.SetInterpolate(True)
-        self._actor = pv.Actor(mapper=pv.DataSetMapper(self._poly))
-        self._actor.texture = texture
-        self._actor.prop.lighting = False
-        self._actor.prop.color = "white"
-        self._renderer.AddActor(self._actor)
+        self._planes = tuple(self._plane(texture) for _ in range(2))
+        self.set_opacity(self._opacity)
+
+    def _plane(self, texture: Any) -> tuple[Any, Any]:
+        poly = pv.PolyData(np.zeros((4, 3), np.float32), np.array([4, 0, 3, 2, 1]))
+        poly.active_texture_coordinates = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float32)
+        actor = pv.Actor(mapper=pv.DataSetMapper(poly))
+        actor.texture = texture
+        actor.prop.lighting = False
+        actor.prop.color = "white"
+        self._renderer.AddActor(actor)
+        return actor, poly
 
     def _remove(self) -> None:
-        if self._actor is not None:
-            self._renderer.RemoveActor(self._actor)
-            self._actor, self._poly, self._pixels = None, None, None
+        for actor, _ in self._planes:
+            self._renderer.RemoveActor(actor)
+        self._planes, self._pixels = (), None
