@@ -25,6 +25,7 @@ from fields_app.controllers.editing import EditingController  # noqa: E402
 from fields_app.controllers.engine import Engine  # noqa: E402
 from fields_app.controllers.export import ExportController  # noqa: E402
 from fields_app.controllers.reconstruction import ReconstructionController  # noqa: E402
+from fields_app.controllers.viewing import ViewController  # noqa: E402
 from fields_app.dialogs.about import AboutDialog  # noqa: E402
 from fields_app.dialogs.export_dialog import ExportDialog  # noqa: E402
 from fields_app.main_window import MainWindow  # noqa: E402
@@ -65,6 +66,7 @@ class Workbench(QObject):
         self.reconstruction = ReconstructionController(self.session, self.messages, self)
         self.editing = EditingController(self.session, self.messages, self)
         self.export = ExportController(self.session, self.messages, self.settings, self)
+        self.viewing = ViewController(self.session, self.window.viewport, self.messages, self.settings.view, self)
         self._engine: Engine | None = None
         self._loader = JobThread(lambda report, token: make_engine(), self)
         self._loader.succeeded.connect(self._engine_loaded)
@@ -88,6 +90,7 @@ class Workbench(QObject):
         self.reconstruction.stop()
         self.editing.stop()
         self.export.stop()
+        self.viewing.stop()
         self._loader.stop()
         self.window.viewport.stop()
         if self._engine is not None:

@@ -149,6 +149,7 @@ class MainWindow(QMainWindow):
         view.addSeparator()
         self._action(view, self.tr("&Landmarks"), "Ctrl+L", "", self.photo.landmarks_box.toggle)
         self._action(view, self.tr("&Mesh over photo"), "Ctrl+M", "", self.photo.mesh_box.toggle)
+        self.viewport.tools.fill(view)
 
         self.about_action = self._action(self.menuBar().addMenu(self.tr("&Help")), self.tr("&About FIELDS"), "F1")
 
