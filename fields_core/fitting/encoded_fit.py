@@ -80,5 +80,15 @@ def find_encoder() -> EncoderRuntime | None:
     return load_runtime(path)
 
 
+def encoder_for(head: HeadModel) -> EncoderRuntime | None:
+    """The encoder of `find_encoder`, if it predicts codes of this head model.
+
+    Raises:
+        ModelFileError: it is damaged.
+    """
+    encoder = find_encoder()
+    return encoder if encoder is not None and encoder.info.head_model == head.name else None
+
+
 def _padded(coefficients: Tensor, count: int) -> Tensor:
     return torch.nn.functional.pad(coefficients, (0, count - coefficients.shape[1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from fields_core.face_mesh import EYELID_PAIRS, LEFT_IRIS, LIP_PAIRS, RIGHT_IRIS
 from fields_core.fitting.landmark_model import LandmarkModel
 from fields_core.fitting.priors import FitPriors
 from fields_core.fitting.rotation import axis_angles
-from fields_core.fitting.solver import GemanMcClure, Linearization, solve
+from fields_core.fitting.solver import Constraints, GemanMcClure, Linearization, solve
 from fields_core.head.model import HeadModel
 
 Array = NDArray[np.float64]
@@ -91,6 +91,7 @@ class LandmarkFitter:
         landmarks: NDArray[np.floating],
         scores: Sequence[Mapping[str, float]] | None = None,
         initial: FaceCode | None = None,
+        shape: Tensor | None = None,
     ) -> FitResult:
         """Fit a batch of faces.
 
@@ -98,6 +99,7 @@ class LandmarkFitter:
             landmarks: (B, 478, 2) image frame.
             scores: MediaPipe's blendshape scores of every face, a hint for the units it is good at.
             initial: B codes to start from; their lighting, albedo and remaining shape coefficients are kept.
+            shape: (1, S) the shape of all faces where it is known, so that only the rest is fitted; None: fit it too.
 
         Raises:
             FitError: landmarks of another shape, not finite, or all in one point or on one line.
@@ -109,7 +111,7 @@ class LandmarkFitter:
         for begin in range(0, len(targets), _BATCH):
             part = slice(begin, begin + _BATCH)
             start = None if initial is None else initial[part]
-            results.append(self._fit(targets[part], None if scores is None else scores[part], start))
+            results.append(self._fit(targets[part], None if scores is None else scores[part], start, shape))
         return FitResult(
             FaceCode.concatenate([result.code for result in results]),
             np.concatenate([result.landmark_error for result in results]),
@@ -118,7 +120,11 @@ class LandmarkFitter:
         )
 
     def _fit(
-        self, landmarks: Array, scores: Sequence[Mapping[str, float]] | None, initial: FaceCode | None
+        self,
+        landmarks: Array,
+        scores: Sequence[Mapping[str, float]] | None,
+        initial: FaceCode | None,
+        shape: Tensor | None,
     ) -> FitResult:
         targets = landmarks[:, self._ids]  # (B, L, 2)
         extent = _extents(landmarks)
@@ -142,19 +148,30 @@ class LandmarkFitter:
             residuals,
             start,
             prior,
-            self._constraints,
+            self._constraints if shape is None else self._with_shape(shape),
             loss=GemanMcClure(self.priors.outlier_sigmas, group=2),
             max_iterations=self.priors.max_iterations,
             tolerance=self.priors.tolerance,
         )
         points = np.swapaxes(self._model.project(solution.x)[0], 1, 2)
         distance = np.linalg.norm(points - targets, axis=2).mean(axis=1)
+        code = self._code(solution.x, initial)
+        if shape is not None:
+            code = code.replace(shape=shape.detach().cpu().float().expand(len(code), -1).clone())
         return FitResult(
-            self._code(solution.x, initial),
+            code,
             distance / _eye_distances(landmarks),
             solution.converged,
             solution.iterations,
         )
+
+    def _with_shape(self, shape: Tensor) -> Constraints:
+        """The constraints with the shape coefficients held where they are known to be."""
+        u, constraints = self._model.unknowns, self._constraints
+        lower, upper = constraints.lower.copy(), constraints.upper.copy()
+        known = shape[0, : u.n_shape].detach().cpu().double().numpy()
+        lower[u.shape] = upper[u.shape] = np.clip(known, lower[u.shape], upper[u.shape])
+        return replace(constraints, lower=lower, upper=upper)
 
     def _rows_of_pairs(self) -> NDArray[np.intp]:
         """(P, 2) rows of the paired landmarks that this head has."""
