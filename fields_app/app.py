@@ -22,8 +22,10 @@ from PySide6.QtWidgets import QApplication, QFileDialog  # noqa: E402
 
 from fields_app import style  # noqa: E402
 from fields_app.controllers.editing import EditingController  # noqa: E402
+from fields_app.controllers.emotion import EmotionController  # noqa: E402
 from fields_app.controllers.engine import Engine  # noqa: E402
 from fields_app.controllers.export import ExportController  # noqa: E402
+from fields_app.controllers.expression import ExpressionController  # noqa: E402
 from fields_app.controllers.reconstruction import ReconstructionController  # noqa: E402
 from fields_app.controllers.viewing import ViewController  # noqa: E402
 from fields_app.dialogs.about import AboutDialog  # noqa: E402
@@ -65,6 +67,9 @@ class Workbench(QObject):
         self.messages = self.window.messages
         self.reconstruction = ReconstructionController(self.session, self.messages, self)
         self.editing = EditingController(self.session, self.messages, self)
+        self.emotion = EmotionController(self.session, self.editing, self.messages, self)
+        presets = self.settings.presets_file
+        self.expression = ExpressionController(self.session, self.editing, self.messages, presets, self)
         self.export = ExportController(self.session, self.messages, self.settings, self)
         self.viewing = ViewController(self.session, self.window.viewport, self.messages, self.settings.view, self)
         self._engine: Engine | None = None
@@ -88,6 +93,7 @@ class Workbench(QObject):
     def stop(self) -> None:
         """End all threads and free the renderer and the detector; harmless when called twice."""
         self.reconstruction.stop()
+        self.emotion.stop()
         self.editing.stop()
         self.export.stop()
         self.viewing.stop()
@@ -122,12 +128,32 @@ class Workbench(QObject):
         sliders.value_edited.connect(self.editing.set_value)
         sliders.edit_finished.connect(self.editing.end_drag)
         sliders.reset_requested.connect(self.editing.reset)
-        sliders.neutral_requested.connect(self.editing.relax)
+        sliders.neutral_requested.connect(self.expression.relax)
+        self._wire_expression()
+
+    def _wire_expression(self) -> None:
+        sliders, panel = self.window.sliders, self.window.emotion
+        sliders.mirror_requested.connect(self.expression.mirror)
+        sliders.symmetry_requested.connect(self.expression.symmetrise)
+        sliders.lock_requested.connect(self.session.set_locked)
+        sliders.presets.chosen.connect(self.expression.apply_preset)
+        sliders.presets.keep_requested.connect(self.expression.keep_preset)
+        sliders.presets.forget_requested.connect(self.expression.forget_preset)
+        self.expression.presets_changed.connect(sliders.presets.set_presets)
+        self.expression.sides_known.connect(sliders.set_sides)
+        self.expression.strength_changed.connect(panel.show_strength)
+        panel.strength_edited.connect(self.expression.scale)
+        panel.strength_ended.connect(self.editing.end_drag)
+        panel.dragged.connect(self.emotion.drag)
+        panel.drag_ended.connect(self.emotion.end_drag)
+        self.emotion.available_changed.connect(panel.set_available)
+        self.emotion.reading_changed.connect(panel.show_reading)
+        self.emotion.steered.connect(panel.show_reached)
 
     def _engine_loaded(self, engine: Engine) -> None:
         self._engine = engine
         self.window.viewport.start(self.settings.viewport)
-        for controller in (self.editing, self.export, self.reconstruction):
+        for controller in (self.emotion, self.expression, self.editing, self.export, self.reconstruction):
             controller.set_engine(engine)
         self.session.set_parameters(engine.parameters, engine.rest_head())
         self.ready.emit()

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from fields_app import style
+from fields_app.panels.emotion_panel import EmotionPanel
 from fields_app.panels.message_bar import MessageBar
 from fields_app.panels.photo_panel import PhotoPanel
 from fields_app.panels.sliders_panel import SlidersPanel
@@ -47,9 +48,10 @@ class MainWindow(QMainWindow):
         self.photo = PhotoPanel(session, self)
         self.viewport = Viewport(session, self)
         self.sliders = SlidersPanel(session, self)
+        self.emotion = EmotionPanel(session, self)
         self._make_actions()
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        for panel, stretch in ((self.photo, 4), (self.viewport, 5), (self.sliders, 0)):
+        for panel, stretch in ((self.photo, 4), (self.viewport, 5), (self._expression_column(), 0)):
             self._splitter.addWidget(panel)
             self._splitter.setStretchFactor(self._splitter.count() - 1, stretch)
         self._splitter.setChildrenCollapsible(False)
@@ -181,6 +183,16 @@ class MainWindow(QMainWindow):
             action.triggered.connect(slot)
         menu.addAction(action)
         return action
+
+    def _expression_column(self) -> QWidget:
+        column = QWidget(self)
+        column.setObjectName("plain")
+        layout = QVBoxLayout(column)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(style.SMALL)
+        layout.addWidget(self.emotion)
+        layout.addWidget(self.sliders, 1)
+        return column
 
     def _header(self) -> QHBoxLayout:
         """The four things one does all the time, as buttons."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMenu,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -19,49 +19,17 @@ from PySide6.QtWidgets import (
 )
 
 from fields_app import style
+from fields_app.panels.preset_menu import PresetMenu
+from fields_app.panels.slider_row import SliderRow
 from fields_app.panels.value_slider import ValueSlider
 from fields_app.parameters import GROUPS, Parameter, read_all
 from fields_app.session import Session
-
-_LABEL_WIDTH = 88
-
-
-class _Row(QWidget):
-    """One name with one slider, or with two for the person's left and right."""
-
-    def __init__(self, parameters: Sequence[Parameter], parent: QWidget) -> None:
-        super().__init__(parent)
-        self.sliders = [ValueSlider(parameter, self) for parameter in parameters]
-        self._words = " ".join(f"{p.label} {p.key} {p.group}" for p in parameters).lower()
-        label = QLabel(self.tr(parameters[0].short), self)
-        label.setObjectName("soft")
-        label.setFixedWidth(_LABEL_WIDTH)
-        label.setToolTip(self.sliders[0].toolTip())
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(label)
-        for slider in self.sliders:
-            if slider.parameter.side:
-                side = QLabel(self.tr(slider.parameter.side), self)
-                side.setObjectName("faint")
-                side.setFixedWidth(16)
-                layout.addWidget(side)
-            layout.addWidget(slider, 1)
-        self.setFixedHeight(style.ROW_HEIGHT)
-
-    def matches(self, words: Sequence[str]) -> bool:
-        return all(word in self._words for word in words)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        for slider in self.sliders:
-            slider.reset_requested.emit()
 
 
 class _Section(QWidget):
     """A group of rows under a title that folds them away."""
 
-    def __init__(self, title: str, rows: Sequence[_Row], parent: QWidget) -> None:
+    def __init__(self, title: str, rows: Sequence[SliderRow], parent: QWidget) -> None:
         super().__init__(parent)
         self.rows = rows
         self._title = title
@@ -111,12 +79,17 @@ class SlidersPanel(QFrame):
         edit_finished(): the slider was let go; until then its moves are one edit.
         reset_requested(keys): back to the photo's values.
         neutral_requested(): a relaxed face, keeping identity and pose.
+        mirror_requested(), symmetry_requested(): left and right exchanged, or made the same.
+        lock_requested(keys, locked): edits of the whole expression leave these values as they are, or no longer.
     """
 
     value_edited = Signal(str, float)
     edit_finished = Signal()
     reset_requested = Signal(object)
     neutral_requested = Signal()
+    mirror_requested = Signal()
+    symmetry_requested = Signal()
+    lock_requested = Signal(object, bool)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -131,7 +104,14 @@ class SlidersPanel(QFrame):
         self.neutral_button.setToolTip(self.tr("Relax the face; keeps who it is and where it looks"))
         self.reset_button = QPushButton(self.tr("Reset"), self)
         self.reset_button.setToolTip(self.tr("Everything back to the photo's values"))
-        for button in (self.neutral_button, self.reset_button):
+        self.presets = PresetMenu(self)
+        self.presets_button = QPushButton(self.tr("Presets"), self)
+        self.presets_button.setToolTip(self.tr("Emotions, mouth shapes of speech, and expressions that you kept"))
+        self.presets_button.setMenu(self.presets)
+        self.sides_button = QPushButton(self.tr("Sides"), self)
+        self.sides_button.setToolTip(self.tr("Mirror the expression, or make both sides the same"))
+        self.sides_button.setMenu(self._sides_menu())
+        for button in (self.presets_button, self.sides_button, self.neutral_button, self.reset_button):
             button.setObjectName("quiet")
         self.search = QLineEdit(self)
         self.search.setPlaceholderText(self.tr("Search: smile, brow, jaw …"))
@@ -158,6 +138,9 @@ class SlidersPanel(QFrame):
         head = QHBoxLayout()
         head.addWidget(title)
         head.addStretch(1)
+        head.setSpacing(0)
+        head.addWidget(self.presets_button)
+        head.addWidget(self.sides_button)
         head.addWidget(self.neutral_button)
         head.addWidget(self.reset_button)
         layout = QVBoxLayout(self)
@@ -171,7 +154,8 @@ class SlidersPanel(QFrame):
 
         self.search.textChanged.connect(self._filter)
         self.neutral_button.clicked.connect(self.neutral_requested)
-        self.reset_button.clicked.connect(lambda: self.reset_requested.emit(tuple(self._sliders)))
+        self.reset_button.clicked.connect(self._reset_all)
+        session.locks_changed.connect(self._show_locks)
         session.parameters_changed.connect(self._build)
         session.code_changed.connect(self._show_values)
         session.selection_changed.connect(self._show_references)
@@ -188,16 +172,46 @@ class SlidersPanel(QFrame):
         self._sections, self._sliders = [], {}
         parameters = self._session.parameters
         for group in GROUPS:
-            rows = [_Row(pair, self._list) for pair in _pairs([p for p in parameters if p.group == group])]
+            rows = [SliderRow(pair, self._list) for pair in _pairs([p for p in parameters if p.group == group])]
             if rows:
                 section = _Section(self.tr(group), rows, self._list)
                 self._rows.insertWidget(self._rows.count() - 1, section)
                 self._sections.append(section)
-                for slider in (slider for row in rows for slider in row.sliders):
-                    self._connect(slider)
+                for row in rows:
+                    row.lock_requested.connect(self.lock_requested)
+                    for slider in row.sliders:
+                        self._connect(slider)
         self._filter(self.search.text())
         self._show_references()
         self._show_values()
+        self._show_locks()
+
+    def _sides_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for text, signal in (
+            (self.tr("&Mirror left and right"), self.mirror_requested),
+            (self.tr("&Same on both sides"), self.symmetry_requested),
+        ):
+            menu.addAction(text).triggered.connect(signal)
+        menu.addSeparator()
+        unlock = menu.addAction(self.tr("&Unlock all"))
+        unlock.triggered.connect(lambda: self.lock_requested.emit(tuple(self._session.locked), False))
+        menu.aboutToShow.connect(lambda: unlock.setEnabled(bool(self._session.locked)))
+        return menu
+
+    def _reset_all(self) -> None:
+        self.reset_requested.emit(tuple(key for key in self._sliders if key not in self._session.locked))
+
+    def _show_locks(self) -> None:
+        for section in self._sections:
+            for row in section.rows:
+                row.show_locked(self._session.locked)
+
+    def set_sides(self, known: bool) -> None:
+        """Whether expressions of this head model can be mirrored."""
+        for action in self.sides_button.menu().actions()[:2]:
+            action.setEnabled(known)
 
     def _connect(self, slider: ValueSlider) -> None:
         key = slider.parameter.key

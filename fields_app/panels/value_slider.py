@@ -193,6 +193,10 @@ class ValueSlider(QWidget):
             self._slider.setValue(round(self._fraction(value) * _STEPS))
         self.number.set_value(value)
 
+    def choose(self, value: float) -> None:
+        """As if the user had typed it."""
+        self._number_entered(value)
+
     def set_reference(self, value: float) -> None:
         """Mark the value that "reset" goes back to."""
         self._slider.reference = min(max(self._fraction(value), 0.0), 1.0)

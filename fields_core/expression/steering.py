@@ -2,14 +2,16 @@
 
 With x the expression, x0 where it began, g(x) the log-odds of the class in the emotion branch and t those wanted:
 
-    minimise  (x - x0)' M (x - x0) / 2 + PRICE |g(x) - t|
+    minimise  (x - x0)' M (x - x0) / 2 + w x' P x / 2 + PRICE |g(x) - t|
     subject to  low <= x <= high,  lips close no more than the jaw opens
 
 M weighs a change in two ways: how far it moves the face's vertices (millimetres), and how unlike the changes are that
 the data hold, by the inverse of a second moment of expressions of that emotion, of all expressions, and of x0 itself
 (to do the same less or more is always natural). Without the second, the cheapest way through a small network is a
-grimace that no face makes. The penalty is exact (Nocedal and Wright 2006, section 17.2): g(x) = t as long as one more
-of log-odds costs less than PRICE; beyond, the answer stays where the data end, and says so. The absolute value is
+grimace that no face makes. P is the inverse of the emotion's own second moment alone, and w how far up the score is
+dragged, 0 at x0's own and 1 at certainty: what x0 has that the emotion has not (the smile of an angry face) fades, even
+where the branch does not mind it. The penalty is exact (Nocedal and Wright 2006, section 17.2): g(x) = t as long as one
+more of log-odds costs less than PRICE; beyond, the answer stays where the data end, and says so. The absolute value is
 smoothed near 0, and every step minimises its quadratic majoriser around a linear g, inside the bounds. Every answer
 starts from the last: a drag costs a few steps each time.
 """
@@ -42,6 +44,7 @@ _LONGEST = 0.3  # change of one coefficient in one step
 _SETTLED = 2e-3  # change of coefficients that ends the search
 _SHARES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5)  # of a typical expression, where a search may start
 _MISSED = 0.1  # log-odds
+_FOREIGN = 0.12**2  # variance of a coefficient that the emotion does not move, in P
 _REACHED = 0.02  # probability
 
 
@@ -92,6 +95,10 @@ class Steering:
         self._low = np.where(fixed, self._start, np.minimum(np.maximum(space.low, -limit), self._start))
         self._high = np.where(fixed, self._start, np.maximum(np.minimum(space.high, limit), self._start))
         self._metric = _metric(space, support, emotion, self._start)
+        own = support.moments[emotion] + np.diag(_FOREIGN * (space.high - space.low) ** 2)
+        self._family = np.linalg.inv(own)
+        self._pull = 0.0  # w
+        self._first = float(self._network.probabilities(self._start)[emotion])
         self._values = self._start.copy()
         self._others = self._candidates(support.typical[emotion], fixed)
         chances = self._network.probabilities(self._others)[:, emotion].clip(1e-12, 1.0 - 1e-12)
@@ -105,6 +112,7 @@ class Steering:
         """
         wanted = min(max(probability, LEAST), MOST)
         target = math.log(wanted / (1.0 - wanted))
+        self._pull = max(wanted - self._first, 0.0) / (1.0 - min(self._first, MOST))
         answer = self._descend(self._values, target)
         if abs(answer.odds - target) > _MISSED and len(self._others):
             # The branch has plateaus where descent stays; a typical face may be beyond.
@@ -142,14 +150,19 @@ class Steering:
 
     def _merit(self, values: Array, odds: float, target: float) -> float:
         change = values - self._start
-        return float(change @ self._metric @ change) / 2.0 + PRICE * math.hypot(odds - target, _ROUND)
+        quadratic = change @ self._metric @ change + self._pull * (values @ self._family @ values)
+        return float(quadratic) / 2.0 + PRICE * math.hypot(odds - target, _ROUND)
 
     def _step(self, values: Array, odds: float, slope: Array, target: float) -> tuple[Array, float]:
         """One Gauss-Newton step, halved until it helps: the new values and the largest change of one of them."""
         space = self._space
         weight = PRICE / math.hypot(odds - target, _ROUND)
-        gradient = self._metric @ (values - self._start) + weight * (odds - target) * slope
-        hessian = self._metric + weight * np.outer(slope, slope)
+        gradient = (
+            self._metric @ (values - self._start)
+            + self._pull * (self._family @ values)
+            + weight * (odds - target) * slope
+        )
+        hessian = self._metric + self._pull * self._family + weight * np.outer(slope, slope)
         low, high = np.maximum(self._low - values, -_LONGEST), np.minimum(self._high - values, _LONGEST)
         room = np.maximum(-(space.rows @ values), 0.0)
         step = constrained_step(hessian, gradient, np.minimum(low, 0.0), np.maximum(high, 0.0), space.rows, room)

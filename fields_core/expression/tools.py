@@ -48,6 +48,7 @@ class ExpressionTools:
         head: the head model of all codes.
         emotion_head: the emotion branch of the installed weights; None where there are none.
         strong: metres that count as intensity 1, from the same weights; None measures it.
+        support: what the data hold, if it has been measured.
 
     Attributes:
         space: of the expressions.
@@ -56,11 +57,17 @@ class ExpressionTools:
         has_sides: whether expressions can be mirrored.
     """
 
-    def __init__(self, head: HeadModel, emotion_head: EmotionHead | None = None, strong: float | None = None) -> None:
+    def __init__(
+        self,
+        head: HeadModel,
+        emotion_head: EmotionHead | None = None,
+        strong: float | None = None,
+        support: Support | None = None,
+    ) -> None:
         self.space = ExpressionSpace(head)
         self._head, self._emotion_head, self._strong = head, emotion_head, strong
         self._lock = threading.Lock()
-        self._support: Support | None = None
+        self._support = support
         self._reader: ExpressionReader | None = None
         self.can_steer = emotion_head is not None
         self.has_sides = has_sides(head)

@@ -61,6 +61,7 @@ def _alive(thing: QObject) -> bool:
 def settings(tmp_path: Path) -> Settings:
     settings = Settings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     settings.export = ExportChoice(directory=tmp_path)
+    settings.presets_file = tmp_path / "presets.json"
     return settings
 
 

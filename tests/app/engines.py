@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,9 +20,18 @@ from fields_core.datatypes import CROP_SIZE, DetectedFace, FaceCode, FaceCrop, H
 from fields_core.detection.photo_file import load_photo, photo_from_array, photo_paths
 from fields_core.errors import NoFaceError
 from fields_core.export import export_code, export_head
+from fields_core.expression.space import ExpressionSpace
+from fields_core.expression.support import Support, measure_support
+from fields_core.expression.tools import ExpressionTools
 from fields_core.head.model import HeadModel
 from fields_core.progress import CancelToken
 from tests.heads import tiny_head
+
+
+@functools.cache
+def _support() -> Support:
+    head = HeadModel(tiny_head())
+    return measure_support(ExpressionSpace(head), head)
 
 
 class FakeEngine:
@@ -34,6 +44,7 @@ class FakeEngine:
 
     def __init__(self, faces: int = 1) -> None:
         self.head = HeadModel(tiny_head())
+        self.expression = ExpressionTools(self.head, support=_support())
         self.faces = faces
         self.gate = threading.Event()
         self.gate.set()

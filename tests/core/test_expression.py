@@ -307,6 +307,12 @@ class TestSteering:
         strongest = {tools.space.names[column] for column in np.argsort(-values)[:4]}
         assert {"mouthSmileLeft", "mouthSmileRight"} <= strongest
 
+    def test_the_smile_leaves_a_face_that_is_dragged_to_anger(self, head: HeadModel, tools: ExpressionTools) -> None:
+        code = some_code(head, mouthSmileLeft=0.6, mouthSmileRight=0.6)
+        steered = tools.steering(code, Emotion.ANGER).to(0.75).code
+        smile = head.expression_names.index("mouthSmileLeft")
+        assert steered.expression[0, smile] < 0.2
+
     def test_without_weights_it_is_refused_with_a_remedy(self, head: HeadModel) -> None:
         with pytest.raises(AssetMissingError, match="emotion") as error:
             ExpressionTools(head).steering(head.neutral_code(), Emotion.HAPPY)
