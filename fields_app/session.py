@@ -82,6 +82,8 @@ class Session(QObject):
         self.parameters: tuple[Parameter, ...] = ()
         self.rest: RestHead | None = None
         self.overlay: Overlay | None = None
+        self.preview: HeadMesh | None = None
+        """The head of a take or a camera, on show instead of the selected one's; gone with the next selection."""
         self.locked: frozenset[str] = frozenset()
         self._document = Document()
         self._recent: list[str] = []
@@ -153,12 +155,14 @@ class Session(QObject):
 
     @property
     def mesh(self) -> HeadMesh | None:
+        if self.preview is not None:
+            return self.preview
         shown = self.person or self.rest
         return shown.mesh if shown is not None else None
 
     @property
     def texture(self) -> NDArray[Any] | None:
-        if self.person is not None and self.person.original.texture is not None:
+        if self.preview is None and self.person is not None and self.person.original.texture is not None:
             return self.person.original.texture
         return self.rest.texture if self.rest is not None else None
 
@@ -261,6 +265,12 @@ class Session(QObject):
         if person == (self.person.id if self.person is not None else ""):
             self.mesh_changed.emit()
 
+    def set_preview(self, mesh: HeadMesh | None) -> None:
+        """Show a head that is nobody's, with the head model's own skin; None: the selected one again."""
+        if mesh is not None or self.preview is not None:
+            self.preview = mesh
+            self.mesh_changed.emit()
+
     def set_overlay(self, overlay: Overlay | None) -> None:
         self.overlay = overlay
         self.overlay_changed.emit()
@@ -316,6 +326,7 @@ class Session(QObject):
         return replace(document, photos=photos)
 
     def _shown_changed(self) -> None:
+        self.preview = None
         self.selection_changed.emit()
         self.code_changed.emit()
         self.mesh_changed.emit()

@@ -166,3 +166,17 @@ def test_an_empty_session_takes_no_edit(engine: FakeEngine, qtbot: QtBot) -> Non
         session.edit(engine.rest_head().neutral)
     assert session.code is None
     assert session.texture is None
+
+
+def test_a_preview_is_shown_until_somebody_is_selected(
+    session: Session, two: list[Reconstruction], qtbot: QtBot
+) -> None:
+    mesh = replace(two[0].mesh)
+    with qtbot.waitSignal(session.mesh_changed):
+        session.set_preview(mesh)
+    assert session.mesh is mesh
+    assert session.code is two[0].code
+    session.select(1)
+    assert session.mesh is two[1].mesh
+    with qtbot.assertNotEmitted(session.mesh_changed):
+        session.set_preview(None)

@@ -1,0 +1,53 @@
+"""What the window remembers of takes between two runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QStandardPaths
+
+
+@dataclass(frozen=True)
+class TakeExportChoice:
+    """The take export dialog's answer; the last one is its next suggestion."""
+
+    directory: Path
+    formats: tuple[str, ...] = ("glb", "csv")
+
+
+class TakeSettings:
+    """Typed access to the takes' part of a QSettings store.
+
+    Args:
+        store: that of `Settings`.
+    """
+
+    def __init__(self, store: QSettings) -> None:
+        self._store = store
+
+    @property
+    def take_folder(self) -> Path:
+        """Where the last take was opened or recorded."""
+        return self._folder("folders/take", QStandardPaths.StandardLocation.MoviesLocation)
+
+    @take_folder.setter
+    def take_folder(self, folder: Path) -> None:
+        self._store.setValue("folders/take", str(folder))
+
+    @property
+    def export(self) -> TakeExportChoice:
+        formats = str(self._store.value("takes/formats", "glb,csv"))
+        directory = self._folder("takes/directory", QStandardPaths.StandardLocation.DocumentsLocation)
+        return TakeExportChoice(directory, tuple(name for name in formats.split(",") if name))
+
+    @export.setter
+    def export(self, choice: TakeExportChoice) -> None:
+        self._store.setValue("takes/directory", str(choice.directory))
+        self._store.setValue("takes/formats", ",".join(choice.formats))
+
+    def _folder(self, key: str, fallback: QStandardPaths.StandardLocation) -> Path:
+        remembered = str(self._store.value(key, ""))
+        if remembered and Path(remembered).is_dir():
+            return Path(remembered)
+        return Path(QStandardPaths.writableLocation(fallback) or Path.home())
