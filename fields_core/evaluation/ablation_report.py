@@ -76,13 +76,12 @@ class AblationScorer:
         self._meter = ErrorMeter(head)
         self._heads: RenderedHeads | None = None
 
-    def score(self, encoder: Path, memory: Path, token: CancelToken, *, with_branch: bool = True) -> Scores:
+    def score(self, encoder: Path, memory: Path, token: CancelToken) -> Scores:
         """Measure a checkpoint.
 
         Args:
             encoder: the checkpoint.
             memory: where its scores are kept (.json).
-            with_branch: False if nothing has trained its emotion branch.
 
         Raises:
             ModelFileError: no checkpoint, or one for another head model.
@@ -93,13 +92,13 @@ class AblationScorer:
         known = _remembered(memory, conditions)
         if known is not None:
             return known
-        scores = self._measured(encoder, token, with_branch)
+        scores = self._measured(encoder, token)
         values = {name: value if math.isfinite(value) else None for name, value in dataclasses.asdict(scores).items()}
         with replacing(memory) as temporary:
             temporary.write_text(json.dumps({"conditions": conditions, "scores": values}, indent=1) + "\n", "utf-8")
         return scores
 
-    def _measured(self, encoder: Path, token: CancelToken, with_branch: bool) -> Scores:
+    def _measured(self, encoder: Path, token: CancelToken) -> Scores:
         if self._heads is None:
             self._heads = render_heads(self._head, self._count, self._progress, token)
         checkpoint = load_checkpoint(encoder)
@@ -108,8 +107,9 @@ class AblationScorer:
             code_photos(photos, coder, self._progress, token, labelled=True) for photos in (self._train, self._test)
         )
         heads = code_heads(self._heads, coder, self._progress, token)
-        branch = checkpoint.emotion if with_branch else None
-        report = evaluate_emotion(train, test, heads, self._head, branch, ProbePlan(None), self._progress, token)
+        report = evaluate_emotion(
+            train, test, heads, self._head, checkpoint.emotion, ProbePlan(None), self._progress, token
+        )
         landmarks = self._meter.photo_errors(test.codes, test.landmarks)[:, PHOTO_MEASURES.index(LANDMARKS_105)]
         vertices = self._meter.head_errors(heads.codes, heads.heads.truth)[:, HEAD_MEASURES.index("expression, mm")]
         natural = report.naturalness
@@ -128,9 +128,7 @@ class AblationScorer:
 
 def score_run(scorer: AblationScorer, run: AblationRun, token: CancelToken) -> ScoredRun:
     """Measure a finished training; see `AblationScorer.score`."""
-    learned = run.config.losses.emotion > 0
-    scores = scorer.score(run.encoder, run.folder / "scores.json", token, with_branch=learned)
-    return ScoredRun(run.variant, run.seed, scores)
+    return ScoredRun(run.variant, run.seed, scorer.score(run.encoder, run.folder / "scores.json", token))
 
 
 def _read(report: EmotionReport, reader: str, *, balanced: bool) -> tuple[float, float]:

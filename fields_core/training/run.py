@@ -53,8 +53,8 @@ class RunRequest:
     """What to train, on what, and where the results go."""
 
     config: TrainConfig
-    data: Path
-    """Folder of shards."""
+    data: Path | str
+    """Folder of shards: a path, or an address elsewhere (see `fields_core.data.shard_folder`)."""
     out: Path
     """Folder of the run: ``encoder.safetensors``, ``config.json`` and one folder a stage with logs and pictures."""
     resume: bool = False
@@ -63,6 +63,8 @@ class RunRequest:
     """A checkpoint to start from, instead of random weights or a pretraining of our own."""
     head: Path | None = None
     """Another head model than the open head."""
+    cache: Path | None = None
+    """Folder that keeps whole shards from elsewhere; None: samples are fetched when they are needed."""
 
 
 def run(request: RunRequest, report: EventCallback, token: CancelToken, enough: CancelToken | None = None) -> Path:
@@ -103,7 +105,7 @@ class _Run:
         self._request, self._orders = request, orders
         config = request.config
         self._head: HeadModel = load_head(request.head)
-        self._data: TrainingData = read_folder(request.data, config.data)
+        self._data: TrainingData = read_folder(request.data, config.data, request.cache)
         self._mixture = mixture(self._data, config)
         self._neutral = self._head.neutral_code()
         self._scale = config.intensity_scale or measured_scale(self._data, self._head)
@@ -153,7 +155,8 @@ class _Run:
     def _export(self, module: EncoderTraining, stage: Stage, path: Path, metrics: ValidationMetrics, step: int) -> None:
         training = {"stage": stage, "step": step, "config": dataclasses.asdict(self._request.config)}
         known = {name: value for name, value in dataclasses.asdict(metrics).items() if math.isfinite(value)}
-        emotion = None if stage == "pretrain" else module.emotion  # not trained yet
+        learned = stage != "pretrain" and self._request.config.losses.emotion > 0
+        emotion = module.emotion if learned else None
         info = CheckpointInfo(
             self._head.name, module.encoder.config, self._scale, self._data.names, known, training, emotion is not None
         )

@@ -11,6 +11,7 @@ import pytest
 from fields_core.cli import main
 from fields_core.data.shards import ShardSet, shard_path
 from fields_core.datatypes import FaceCode, FaceCrop
+from fields_core.encoder.checkpoint import load_checkpoint
 from fields_core.errors import SettingsError
 from fields_core.evaluation import ablation_report
 from fields_core.evaluation.ablation import (
@@ -102,6 +103,9 @@ def test_finished_runs_are_not_repeated_and_others_are_refused(data: Path, start
     events: list[TrainingEvent] = []
     runs = list(train_runs(plan, events.append, CancelToken()))
     assert all(one.finished for one in runs)
+    branches = [load_checkpoint(one.encoder).emotion for one in runs]
+    assert branches[0] is None  # nothing has trained one
+    assert branches[1] is not None
     stages = [(event.stage, event.steps) for event in events if isinstance(event, StageStarted)]
     assert stages == [("a", CONFIG.a.steps), ("b", CONFIG.b.steps), ("b", CONFIG.total_steps)]
     events.clear()
