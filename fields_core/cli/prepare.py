@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         raise SettingsError("Nothing clear to prepare", expected="either photos or --synthetic N, not both")
     out = writable_folder(arguments.out)
     if arguments.synthetic is not None:
-        return _render(arguments, out, terminal)
+        return _published(out, _render(arguments, out, terminal))
     if arguments.split and arguments.kind in (None, "folder", "csv", "codes"):
         raise SettingsError(f"Only public data sets have splits, not {arguments.kind or 'these'}")
     if arguments.name and len(arguments.sources) > 1:
@@ -71,8 +71,16 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             "The name would make no file name", expected="letters, digits, - and _", found=arguments.name
         )
     if arguments.kind == "codes":
-        return _prepare_codes(arguments, out, terminal)
-    return _prepare(arguments, out, terminal)
+        return _published(out, _prepare_codes(arguments, out, terminal))
+    return _published(out, _prepare(arguments, out, terminal))
+
+
+def _published(out: Path, status: int) -> int:
+    """The same status, after the folder has been made fit to be read from elsewhere."""
+    from fields_core.data.shard_folder import publish
+
+    publish(out)
+    return status
 
 
 def _prepare(arguments: argparse.Namespace, out: Path, terminal: Terminal) -> int:

@@ -28,7 +28,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("config", nargs="?", metavar="CONFIG", help="configuration: .json or .toml")
     parser.add_argument("--preset", metavar="NAME", help="a ready-made configuration instead: quick, default or full")
-    parser.add_argument("--data", required=True, metavar="DIR", help="folder of shards")
+    parser.add_argument(
+        "--data", required=True, metavar="DIR", help="folder of shards: a path, or an http(s):// or s3:// address"
+    )
+    parser.add_argument(
+        "--cache", metavar="DIR", help="keep whole shards from elsewhere here (default: fetch each sample when needed)"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--start", metavar="FILE", help="checkpoint to start from (.safetensors)")
@@ -40,17 +45,22 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Train and show how it goes."""
     out = writable_folder(arguments.out)
     terminal.note("Loading ...")
+    from fields_core.data.shard_files import is_remote
     from fields_core.training.run import RunRequest
     from fields_core.training.run import run as train
+    from fields_core.training.stage_log import tensorboard_installed
 
     request = RunRequest(
         _config(arguments, out),
-        Path(arguments.data).expanduser(),
+        arguments.data if is_remote(arguments.data) else Path(arguments.data).expanduser(),
         out,
         resume=arguments.resume,
         start=Path(arguments.start).expanduser() if arguments.start else None,
         head=Path(arguments.head).expanduser() if arguments.head else None,
+        cache=Path(arguments.cache).expanduser() if arguments.cache else None,
     )
+    if not tensorboard_installed():
+        terminal.note("No TensorBoard logs: its package is not installed (pip install 'fields-head[tensorboard]')")
     token = CancelToken()
     with interrupts(token):
         try:
@@ -88,8 +98,8 @@ def tell(terminal: Terminal, event: TrainingEvent) -> None:
     match event:
         case StageStarted(stage, step, steps):
             terminal.note(f"Stage {stage}: step {step} of {steps}")
-        case StepDone(stage, step, steps, rate, losses):
-            terminal.note(f"{stage} {step}/{steps}  loss {losses['total']:.4f}  {rate:.0f} images/s")
+        case StepDone(stage, step, steps, rate, losses, speed):
+            terminal.note(f"{stage} {step}/{steps}  loss {losses['total']:.4f}  {speed or f'{rate:.0f} images/s'}")
         case Validated(stage, step, metrics, best, _):
             terminal.note(
                 f"{stage} {step} validated: loss {metrics.loss:.4f}, landmarks {metrics.landmark_error:.2%}, "
@@ -98,5 +108,5 @@ def tell(terminal: Terminal, event: TrainingEvent) -> None:
             )
         case CheckpointSaved(stage, step):
             terminal.note(f"{stage} {step} saved")
-        case StageFinished(stage, encoder):
-            terminal.note(f"Stage {stage} finished: {encoder}")
+        case StageFinished(stage, encoder, speed):
+            terminal.note(f"Stage {stage} finished: {encoder}  {speed or ''}".rstrip())

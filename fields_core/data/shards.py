@@ -11,7 +11,7 @@ import json
 import math
 import tarfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -20,19 +20,15 @@ import cv2
 import numpy as np
 import torch
 
-from fields_core.data.holdout import person_named
 from fields_core.data.sample import NO_LABEL, Sample
+from fields_core.data.shard_files import StoredFile, stored_file
+from fields_core.data.shard_index import PARTS, SampleFacts, ShardError, load_index, person_of, read_facts
 from fields_core.datatypes import LANDMARK_COUNT, FaceCode
-from fields_core.errors import FieldsError
 from fields_core.files import replacing
 
+__all__ = ["ShardError", "ShardSet", "shard_path", "shard_paths", "write_shard"]
+
 JPEG_QUALITY = 95
-MEMBER_LIMIT = 8 << 20  # bytes; a stored crop has about 20 kB
-PARTS = ("jpg", "json", "npz")
-
-
-class ShardError(FieldsError):
-    """A shard that is damaged, or not one of ours."""
 
 
 def write_shard(path: Path, samples: Iterable[Sample]) -> int:
@@ -52,35 +48,24 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> int:
     return count
 
 
-@dataclass(frozen=True)
-class SampleFacts:
-    """A sample but for pictures and points."""
-
-    key: str
-    source: str
-    label: int
-    """NO_LABEL where there is none."""
-    person: str
-    """Empty where nothing says who it is."""
-
-
 class ShardSet:
     """The samples of some shards as one sequence, each read from its place when asked for.
 
     Only the positions are kept in memory, so it is cheap to hand to worker processes.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, shards: Sequence[Path | str], cache: Path | None = None) -> None:
         """
         Args:
-            paths: the tars, in order.
+            shards: the tars, in order: paths, or addresses as in `shard_files`.
+            cache: folder that keeps whole shards from elsewhere; without it each sample is fetched when asked for.
 
         Raises:
-            ShardError: one of them is no shard.
+            ShardError, RemoteFileError: one of them is no shard, or cannot be read.
         """
-        self._paths = list(paths)
-        self._places = [_index(path) for path in self._paths]
-        self._ends = list(accumulate(len(places) for places in self._places))
+        self._files: list[StoredFile] = [stored_file(shard, cache) for shard in shards]
+        self._indexes = [load_index(file) for file in self._files]
+        self._ends = list(accumulate(len(index.places) for index in self._indexes))
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -89,18 +74,17 @@ class ShardSet:
         """
         Raises:
             IndexError: no such sample.
-            ShardError: it cannot be read.
+            ShardError, RemoteFileError: it cannot be read.
         """
         if not 0 <= number < len(self):
             raise IndexError(number)
         shard = bisect.bisect_right(self._ends, number)
-        place = self._places[shard][number - (self._ends[shard - 1] if shard else 0)]
-        path = self._paths[shard]
+        place = self._indexes[shard].places[number - (self._ends[shard - 1] if shard else 0)]
+        file = self._files[shard]
         try:
-            with path.open("rb") as file:
-                return _decode(place.key, [_read(file, *part) for part in place.parts])
+            return _decode(place.key, place.cut(file))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ShardError(f"Sample {place.key} of {path} cannot be read", found=str(error)) from error
+            raise ShardError(f"Sample {place.key} of {file.address} cannot be read", found=str(error)) from error
 
     def facts(self) -> list[SampleFacts]:
         """What is known of every sample without a look at the pictures.
@@ -108,14 +92,9 @@ class ShardSet:
         Raises:
             ShardError: a shard cannot be read.
         """
-        found: list[SampleFacts] = []
-        for path, places in zip(self._paths, self._places, strict=True):
-            try:
-                with path.open("rb") as file:
-                    found += [_facts(place.key, json.loads(_read(file, *place.parts[1]))) for place in places]
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise ShardError(f"What {path} knows of its samples cannot be read", found=str(error)) from error
-        return found
+        return [
+            facts for file, index in zip(self._files, self._indexes, strict=True) for facts in read_facts(file, index)
+        ]
 
 
 def shard_paths(folder: Path, name: str) -> list[Path]:
@@ -126,40 +105,6 @@ def shard_paths(folder: Path, name: str) -> list[Path]:
 def shard_path(folder: Path, name: str, number: int) -> Path:
     """Where shard ``number`` of a data set belongs."""
     return folder / f"{name}-{number:06d}.tar"
-
-
-@dataclass(frozen=True)
-class _Place:
-    key: str
-    parts: tuple[tuple[int, int], ...]
-    """(offset, size) of each of PARTS."""
-
-
-def _index(path: Path) -> list[_Place]:
-    try:
-        with tarfile.open(path, "r:") as archive:
-            members = [(member.name, (member.offset_data, member.size)) for member in archive if member.isfile()]
-    except (OSError, tarfile.TarError) as error:
-        raise ShardError(f"{path} is not a readable shard", found=str(error), remedy="Prepare it again.") from error
-    places = []
-    for start in range(0, len(members), len(PARTS)):
-        group = members[start : start + len(PARTS)]
-        key = group[0][0].removesuffix(".jpg")
-        if [name for name, _ in group] != [f"{key}.{part}" for part in PARTS]:
-            raise ShardError(
-                f"{path} is not a shard written by FIELDS",
-                expected="KEY.jpg, KEY.json and KEY.npz in a row",
-                found=", ".join(name for name, _ in group),
-            )
-        places.append(_Place(key, tuple(place for _, place in group)))
-    return places
-
-
-def _read(file: io.BufferedReader, offset: int, size: int) -> bytes:
-    if size > MEMBER_LIMIT:
-        raise ValueError(f"a member of {size} bytes, at most {MEMBER_LIMIT} expected")
-    file.seek(offset)
-    return file.read(size)
 
 
 def _encode(sample: Sample) -> tuple[bytes, bytes, bytes]:
@@ -209,17 +154,8 @@ def _decode(key: str, parts: list[bytes]) -> Sample:
         confidence=facts["confidence"],
         code=_code(arrays) if arrays else None,
         has_eyelids=facts["has_eyelids"],
-        person=_person(facts, key),
+        person=person_of(facts, key),
     )
-
-
-def _facts(key: str, facts: dict[str, Any]) -> SampleFacts:
-    return SampleFacts(key, str(facts["source"]), int(facts.get("label", NO_LABEL)), _person(facts, key))
-
-
-def _person(facts: dict[str, Any], key: str) -> str:
-    # Shards of FIELDS 0.1 name nobody; file names of some data sets do.
-    return str(facts.get("person") or person_named(facts["source"], key))
 
 
 def _code(arrays: dict[str, np.ndarray]) -> FaceCode:

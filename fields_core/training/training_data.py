@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from fields_core.data.holdout import held_out
 from fields_core.data.mixture import Ingredient, Mixture, SampleSet, Share
 from fields_core.data.sample import Sample, SampleBatch, collate
-from fields_core.data.shards import ShardSet, shard_paths
+from fields_core.data.shard_folder import ShardFolder, open_folder
 from fields_core.data.view import EvaluationView, TrainingView
 from fields_core.datatypes import FaceCode
 from fields_core.encoder.emotion_head import Emotion
@@ -26,7 +24,6 @@ from fields_core.errors import SettingsError
 from fields_core.head.model import HeadModel
 from fields_core.training.config import DataConfig, TrainConfig
 
-_SHARD = re.compile(r"(.+)-\d{6}\.tar")
 _CODES_MEASURED = 2000  # enough for a 95th percentile
 
 
@@ -85,14 +82,19 @@ class TrainingData:
     """d95 in metres that the 3D set says its intensities are relative to."""
 
 
-def read_folder(folder: Path, config: DataConfig) -> TrainingData:
+def read_folder(folder: Path | str, config: DataConfig, cache: Path | None = None) -> TrainingData:
     """Sort the shards of a folder. A data set's samples all have 3D truth or none has.
+
+    Args:
+        folder: a path, or an address elsewhere (see `fields_core.data.shard_folder`).
+        cache: keeps whole shards from elsewhere.
 
     Raises:
         SettingsError: no shards, or a data set that is asked for and not there.
-        ShardError: a shard cannot be read.
+        ShardError, RemoteFileError: a shard cannot be read.
     """
-    present = sorted({match[1] for path in folder.glob("*.tar") if (match := _SHARD.fullmatch(path.name))})
+    where = open_folder(folder, cache)
+    present = where.names
     missing = [name for name in config.sources if name not in present]
     if not present or missing:
         raise SettingsError(
@@ -105,7 +107,7 @@ def read_folder(folder: Path, config: DataConfig) -> TrainingData:
     counts: Counter[int] = Counter()
     names_3d: list[str] = []
     for name in config.sources or present:
-        shards = ShardSet(shard_paths(folder, name))
+        shards = where.shards(name)
         with_3d = len(shards) > 0 and shards[0].code is not None
         names_3d += [name] if with_3d else []
         facts = shards.facts()
@@ -127,7 +129,7 @@ def read_folder(folder: Path, config: DataConfig) -> TrainingData:
         training,
         validation,
         tuple(counts[emotion] for emotion in Emotion),
-        _declared_scale(folder, names_3d),
+        _declared_scale(where, names_3d),
     )
 
 
@@ -170,18 +172,20 @@ def measured_scale(data: TrainingData, head: HeadModel) -> float:
     return intensity_scale(head, FaceCode.concatenate([code for code in codes if code is not None]))
 
 
-def _declared_scale(folder: Path, names: Sequence[str]) -> float | None:
+def _declared_scale(folder: ShardFolder, names: Sequence[str]) -> float | None:
     """What the notes of 3D sets say intensity 1 is.
 
     Raises:
         SettingsError: notes that do not say it, or that contradict each other.
     """
     scales: dict[str, float] = {}
-    for notes in (path for name in names if (path := folder / f"{name}.json").exists()):
+    for name in (name for name in names if name in folder.notes):
         try:
-            scales[notes.name] = float(json.loads(notes.read_text("utf-8"))["intensity_scale"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SettingsError(f"{notes} does not say what intensity 1 is", found=str(error)) from error
+            scales[name] = float(folder.notes[name]["intensity_scale"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise SettingsError(
+                f"{folder.address}/{name}.json does not say what intensity 1 is", found=str(error)
+            ) from error
     if scales and max(scales.values()) > (1.0 + 1e-6) * min(scales.values()):
         raise SettingsError(
             "The 3D sets measure intensity in different units",
