@@ -7,8 +7,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
-from fields_core.assets import user_data_folder
-
 from fields_app.view_settings import ViewSettings
 from fields_core.assets import user_data_folder
 
@@ -80,16 +78,6 @@ class Settings:
     @property
     def view(self) -> ViewSettings:
         return ViewSettings(self._store)
-
-    @property
-    def presets_file(self) -> Path:
-        """The user's own expressions."""
-        remembered = str(self._store.value("files/presets", ""))
-        return Path(remembered) if remembered else user_data_folder() / "presets.json"
-
-    @presets_file.setter
-    def presets_file(self, path: Path) -> None:
-        self._store.setValue("files/presets", str(path))
 
     @property
     def presets_file(self) -> Path:

@@ -12,7 +12,7 @@ from fields_app import style
 from fields_app.panels.value_slider import ValueSlider
 from fields_app.parameters import Parameter
 
-_LABEL_WIDTH = 92
+_LABEL_WIDTH = 90
 
 
 class LockButton(QAbstractButton):
@@ -76,7 +76,7 @@ class SliderRow(QWidget):
             if slider.parameter.side:
                 side = QLabel(self.tr(slider.parameter.side), self)
                 side.setObjectName("faint")
-                side.setFixedWidth(14)
+                side.setFixedWidth(16)
                 layout.addWidget(side)
             layout.addWidget(slider, 1)
         self.setFixedHeight(style.ROW_HEIGHT)
@@ -97,7 +97,7 @@ class SliderRow(QWidget):
                 slider.reset_requested.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        focused = next((slider for slider in self.sliders if slider.focusProxy().hasFocus()), None)
+        focused = next((slider for slider in self.sliders if slider.has_focus), None)
         if event.key() == Qt.Key.Key_L:
             self.lock_requested.emit(self.keys, not self.lock.isChecked())
         elif event.key() == Qt.Key.Key_Backspace and focused is not None:

@@ -139,7 +139,7 @@ class _NumberField(QLineEdit):
             self.set_value(self._value)
 
     def _format(self, value: float) -> str:
-        decimals = 1 if self._unit else 2
+        decimals = {"": 2, "%": 0}.get(self._unit, 1)
         return f"{value + 0.0:.{decimals}f}{self._unit}".replace("-0.0°", "0.0°").replace("-0.00", "0.00")
 
 
@@ -192,6 +192,11 @@ class ValueSlider(QWidget):
         with QSignalBlocker(self._slider):
             self._slider.setValue(round(self._fraction(value) * _STEPS))
         self.number.set_value(value)
+
+    @property
+    def has_focus(self) -> bool:
+        """Whether the keyboard moves this slider (not its number)."""
+        return self._slider.hasFocus()
 
     def choose(self, value: float) -> None:
         """As if the user had typed it."""
