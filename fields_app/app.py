@@ -16,7 +16,7 @@ from fields_app import bootstrap
 
 bootstrap.prepare()
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal  # noqa: E402
+from PySide6.QtCore import QMimeData, QObject, Qt, QTimer, Signal  # noqa: E402
 from PySide6.QtGui import QGuiApplication  # noqa: E402
 from PySide6.QtWidgets import QApplication, QFileDialog  # noqa: E402
 
@@ -26,11 +26,13 @@ from fields_app.controllers.emotion import EmotionController  # noqa: E402
 from fields_app.controllers.engine import Engine  # noqa: E402
 from fields_app.controllers.export import ExportController  # noqa: E402
 from fields_app.controllers.expression import ExpressionController  # noqa: E402
+from fields_app.controllers.projects import SUFFIX, ProjectsController  # noqa: E402
 from fields_app.controllers.reconstruction import ReconstructionController  # noqa: E402
 from fields_app.controllers.viewing import ViewController  # noqa: E402
 from fields_app.dialogs.about import AboutDialog  # noqa: E402
 from fields_app.dialogs.export_dialog import ExportDialog  # noqa: E402
 from fields_app.main_window import MainWindow  # noqa: E402
+from fields_app.menus.project_menu import ProjectMenu  # noqa: E402
 from fields_app.session import Session  # noqa: E402
 from fields_app.settings import Settings  # noqa: E402
 from fields_app.workers.job import JobThread  # noqa: E402
@@ -71,6 +73,8 @@ class Workbench(QObject):
         presets = self.settings.presets_file
         self.expression = ExpressionController(self.session, self.editing, self.messages, presets, self)
         self.export = ExportController(self.session, self.messages, self.settings, self)
+        self.projects = ProjectsController(self.session, self.messages, self.settings, self)
+        self.project_menu = ProjectMenu(self.window, self.projects, self.settings, self)
         self.viewing = ViewController(self.session, self.window.viewport, self.messages, self.settings.view, self)
         self._engine: Engine | None = None
         self._loader = JobThread(lambda report, token: make_engine(), self)
@@ -92,6 +96,7 @@ class Workbench(QObject):
 
     def stop(self) -> None:
         """End all threads and free the renderer and the detector; harmless when called twice."""
+        self.projects.stop()
         self.reconstruction.stop()
         self.emotion.stop()
         self.editing.stop()
@@ -106,7 +111,7 @@ class Workbench(QObject):
     def _wire(self) -> None:
         window, photo, sliders = self.window, self.window.photo, self.window.sliders
         window.add_undo(self.editing.undo_stack)
-        window.dropped.connect(self.reconstruction.open_mime)
+        window.dropped.connect(self._open_mime)
         window.closing.connect(self.stop)
         window.open_action.triggered.connect(self._ask_photos)
         window.open_folder_action.triggered.connect(self._ask_folder)
@@ -156,6 +161,8 @@ class Workbench(QObject):
         for controller in (self.emotion, self.expression, self.editing, self.export, self.reconstruction):
             controller.set_engine(engine)
         self.session.set_parameters(engine.parameters, engine.rest_head())
+        self.projects.set_engine(engine)
+        self.project_menu.offer_recovery()
         self.ready.emit()
 
     def _engine_failed(self, error: BaseException) -> None:
@@ -165,16 +172,35 @@ class Workbench(QObject):
     def _show_crash(self, error: BaseException, trace: str) -> None:
         self.messages.show_error(error, trace)
 
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Photos, folders of photos, or a project."""
+        project = next((path for path in paths if path.suffix.lower() == SUFFIX and not path.is_dir()), None)
+        if project is not None:
+            self.projects.open(project)
+        else:
+            self.reconstruction.open_paths(paths)
+
+    def _open_mime(self, data: QMimeData) -> None:
+        paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+        if any(path.suffix.lower() == SUFFIX for path in paths):
+            self.open_paths(paths)
+        else:
+            self.reconstruction.open_mime(data)
+
     def _ask_photos(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(
             self.window,
-            self.tr("Open photos"),
+            self.tr("Open photos or a project"),
             str(self.settings.photo_folder),
-            self.tr("Photos (*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif);;All files (*)"),
+            self.tr("Photos and projects (%1 *.fields);;Photos (%1);;Projects (*.fields);;All files (*)").replace(
+                "%1", "*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif"
+            ),
         )
         if names:
-            self.settings.photo_folder = Path(names[0]).parent
-            self.reconstruction.open_paths([Path(name) for name in names])
+            paths = [Path(name) for name in names]
+            if paths[0].suffix.lower() != SUFFIX:
+                self.settings.photo_folder = paths[0].parent
+            self.open_paths(paths)
 
     def _ask_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(self.window, self.tr("Open folder"), str(self.settings.photo_folder))
@@ -204,7 +230,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     catch_exceptions(workbench)
     workbench.show()
     photos = [Path(argument) for argument in application.arguments()[1:]]
-    workbench.reconstruction.open_paths(photos)
+    if photos:
+        workbench.open_paths(photos)
     alarm = _quit_on_interrupt(workbench)
     status = application.exec()
     alarm.stop()

@@ -40,7 +40,9 @@ class MainWindow(QMainWindow):
 
     def __init__(self, session: Session, settings: Settings) -> None:
         super().__init__()
-        self.setWindowTitle("FIELDS")
+        self.may_close: Callable[[], bool] = lambda: True
+        """Asked before the window closes; it stays open on False."""
+        self._project = ""
         self.setAcceptDrops(True)
         self._session = session
         self._settings = settings
@@ -90,7 +92,22 @@ class MainWindow(QMainWindow):
             return True
         return super().event(event)
 
+    @property
+    def project_name(self) -> str:
+        """The project's name, or that of the photo on show; "" if there is neither."""
+        photo = self._session.photo
+        return self._project or (photo.name if photo is not None else "")
+
+    def show_project(self, name: str, modified: bool) -> None:
+        """Title and modified mark. ``name`` is "" while the project has no file."""
+        self._project = name
+        self.setWindowModified(modified)
+        self._show_title()
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.may_close():
+            event.ignore()
+            return
         self._settings.geometry = self.saveGeometry()
         self._settings.splitter = self._splitter.saveState()
         self.closing.emit()
@@ -114,12 +131,15 @@ class MainWindow(QMainWindow):
     def _make_actions(self) -> None:
         keys = QKeySequence.StandardKey
         file = self.menuBar().addMenu(self.tr("&File"))
-        self.open_action = self._action(file, self.tr("&Open photos …"), keys.Open, self.tr("One photo or several"))
+        self.file_menu = file
+        self.open_action = self._action(
+            file, self.tr("&Open …"), keys.Open, self.tr("One photo, several, or a project")
+        )
         self.open_folder_action = self._action(
             file, self.tr("Open &folder …"), "Ctrl+Shift+O", self.tr("All photos of a folder, to pick from")
         )
         self.sample_action = self._action(
-            file, self.tr("Open &sample photo"), "Ctrl+Shift+S", self.tr("An astronaut, to try things out")
+            file, self.tr("Open &sample photo"), "", self.tr("An astronaut, to try things out")
         )
         self.paste_action = self._action(file, self.tr("&Paste photo"), keys.Paste, self.tr("A copied picture or file"))
         file.addSeparator()
@@ -218,7 +238,7 @@ class MainWindow(QMainWindow):
         if action is self.export_action:
             button.setObjectName("primary")
         key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        button.setToolTip(f"{action.statusTip()}  ({key})")
+        button.setToolTip(f"{action.statusTip()}  ({key})" if key else action.statusTip())
         button.setEnabled(action.isEnabled())
         button.clicked.connect(action.trigger)
         action.enabledChanged.connect(button.setEnabled)
@@ -229,8 +249,11 @@ class MainWindow(QMainWindow):
         self.refine_action.setEnabled(self._session.person is not None)
         for action in (self.relax_action, self.reset_action):
             action.setEnabled(self._session.code is not None)
-        photo = self._session.photo
-        self.setWindowTitle(f"{photo.name} – FIELDS" if photo is not None else "FIELDS")
+        self._show_title()
+
+    def _show_title(self) -> None:
+        name = self.project_name
+        self.setWindowTitle(f"{name}[*] – FIELDS" if name else "FIELDS[*]")
 
     def _restore(self) -> None:
         if self._settings.geometry.isEmpty() or not self.restoreGeometry(self._settings.geometry):

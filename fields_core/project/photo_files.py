@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -40,7 +41,7 @@ def places(project: Path, relative: str | None, absolute: str | None, name: str)
     folder = project.parent
     found: list[Path] = []
     if relative and not _elsewhere(relative) and not _absolute(relative):
-        found.append(folder / Path(relative.replace("\\", "/")))
+        found.append(Path(os.path.normpath(folder / relative.replace("\\", "/"))))
     plain = PureWindowsPath(name).name  # the last part, whichever slashes it was written with
     if plain and plain not in (".", "..") and "\0" not in plain:
         found += [folder / plain, folder / "photos" / plain]

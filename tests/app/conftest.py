@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from fields_app import bootstrap, style
 from fields_app.app import Workbench
+from fields_app.controllers.projects import Answer
 from fields_app.panels.message_bar import MessageBar
 from fields_app.session import Session
 from fields_app.settings import ExportChoice, Settings
@@ -61,6 +62,7 @@ def _alive(thing: QObject) -> bool:
 def settings(tmp_path: Path) -> Settings:
     settings = Settings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     settings.export = ExportChoice(directory=tmp_path)
+    settings.recovery_folder = tmp_path / "recovery"
     settings.presets_file = tmp_path / "presets.json"
     return settings
 
@@ -93,6 +95,7 @@ def open_workbench(qtbot: QtBot, qapp: QApplication, settings: Settings) -> Iter
 
     def make(engine: FakeEngine, *, wait: bool = True) -> Workbench:
         workbench = Workbench(lambda: engine, settings)
+        workbench.projects.ask_unsaved = lambda answer: answer(Answer.DISCARD)
         made.append(workbench)
         if wait:
             with qtbot.waitSignal(workbench.ready, timeout=WAIT):

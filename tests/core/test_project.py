@@ -207,7 +207,7 @@ def test_photos_that_moved_with_the_project_are_found(head: HeadModel, tmp_path:
     ProjectWriter().write(make_project(head, home / "pictures"), home / "work" / "a.fields", head)
     home.rename(tmp_path / "elsewhere")
     after = read_project(tmp_path / "elsewhere" / "work" / "a.fields", head, unpack)
-    assert not any(photo.missing for photo in after.photos)
+    assert [photo.path and photo.path.parent for photo in after.photos] == [tmp_path / "elsewhere" / "pictures"] * 2
 
 
 def test_photos_beside_the_project_are_found(head: HeadModel, saved: Path, tmp_path: Path, unpack: Path) -> None:
