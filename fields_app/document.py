@@ -39,6 +39,8 @@ class Person:
     """Undo steps and projects refer to it."""
     identity: str = ""
     """Whose face it is: id of one of the document's identities; "" only before the person is in a document."""
+    alone: FaceCode | None = None
+    """As this photo alone gave it, where the shape is now from several; None otherwise."""
 
     @property
     def edited(self) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from fields_core.camera import project
 from fields_core.datatypes import DetectedFace, FaceCode, FaceCrop, Photo, Reconstruction, Timings
@@ -15,6 +19,7 @@ from fields_core.detection.crop import crop_face
 from fields_core.detection.face_detector import FaceDetector
 from fields_core.errors import FieldsError, NoFaceError
 from fields_core.fitting import FitPriors, LandmarkFitter, landmark_errors
+from fields_core.fitting.shape_fusion import fuse_shapes
 from fields_core.head import HeadModel, load_head
 from fields_core.progress import CancelToken
 from fields_core.render import AppearanceFitter, TextureProjector
@@ -24,6 +29,18 @@ if TYPE_CHECKING:
     from fields_core.fitting.encoded_fit import EncodedFit
 
 TEXTURE_SIZE = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class FusedReconstructions:
+    """Several photos of one person."""
+
+    reconstructions: list[Reconstruction]
+    """In the order given, all with the same shape."""
+    shape: Tensor
+    """(1, S) standard deviations."""
+    weights: NDArray[np.float64]
+    """(N,) what each photo counted, sum 1."""
 
 
 class Reconstructor:
@@ -97,15 +114,19 @@ class Reconstructor:
             raise failure
         return results
 
-    def refine(self, reconstruction: Reconstruction) -> Reconstruction:
+    def refine(self, reconstruction: Reconstruction, shape: Tensor | None = None) -> Reconstruction:
         """Fit again, closer: from the present code, with all shape coefficients and weaker priors.
+
+        Args:
+            reconstruction: where to start.
+            shape: (1, S) the person's shape where several photos gave it; it is kept. None: fit it too.
 
         Raises:
             FitError: the landmarks make no face.
         """
         start = time.perf_counter()
         crop = reconstruction.crop
-        result = self._refiner.fit(crop.landmarks[None], [reconstruction.face.scores], reconstruction.code)
+        result = self._refiner.fit(crop.landmarks[None], [reconstruction.face.scores], reconstruction.code, shape)
         fitted = self._appearance.fit([crop], result.code)
         seconds = time.perf_counter() - start
         textured = self._textured(replace(reconstruction, code=fitted), reconstruction.texture is not None)
@@ -115,6 +136,41 @@ class Reconstructor:
             landmark_error=float(result.landmark_error[0]),
             warning=result.warning(0),
             timings=replace(textured.timings, fit=seconds),
+        )
+
+    def fuse(self, reconstructions: Sequence[Reconstruction], token: CancelToken | None = None) -> FusedReconstructions:
+        """One person in several photos: the shape from all, camera, pose and expression of each fitted to it.
+
+        Textures stay as they are; `refine` with the fused shape projects them again.
+
+        Args:
+            reconstructions: one person's, each of a photo alone.
+            token: looked at before and after the fit.
+
+        Raises:
+            FitError: there is none.
+            Cancelled: the token was cancelled.
+        """
+        token = token or CancelToken()
+        token.raise_if_cancelled()
+        landmarks = np.stack([r.crop.landmarks for r in reconstructions]) if reconstructions else np.zeros((0, 478, 2))
+        codes = FaceCode.concatenate([self.head.neutral_code(0), *(r.code for r in reconstructions)])
+        errors = np.array([r.landmark_error for r in reconstructions])
+        fused = fuse_shapes(self._fitter, landmarks, [r.face.scores for r in reconstructions], codes, errors)
+        token.raise_if_cancelled()
+        return FusedReconstructions(
+            [
+                replace(
+                    reconstruction,
+                    code=fused.fit.code[i],
+                    mesh=self.head.mesh(fused.fit.code[i]),
+                    landmark_error=float(fused.fit.landmark_error[i]),
+                    warning=fused.fit.warning(i),
+                )
+                for i, reconstruction in enumerate(reconstructions)
+            ],
+            fused.shape,
+            fused.weights,
         )
 
     def with_code(self, reconstruction: Reconstruction, code: FaceCode) -> Reconstruction:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fields_app.controllers.head_overlay import head_overlay
 from fields_app.parameters import Parameter, parameters_of
@@ -19,9 +20,10 @@ from fields_core.datatypes import FaceCode, HeadMesh, Photo, Reconstruction
 from fields_core.detection.photo_file import load_photo, photo_from_array, photo_paths
 from fields_core.export import export_code, export_head
 from fields_core.expression.tools import ExpressionTools, load_tools
+from fields_core.fitting.encoded_fit import encoder_for
 from fields_core.head import load_head
 from fields_core.head.model import HeadModel
-from fields_core.pipeline import Reconstructor
+from fields_core.pipeline import FusedReconstructions, Reconstructor
 from fields_core.progress import CancelToken
 
 _REST_TEXTURE_SIZE = 1024
@@ -32,7 +34,7 @@ class CoreEngine:
 
     def __init__(self) -> None:
         self._head = load_head()
-        self._reconstructor = Reconstructor(head=self._head)
+        self._reconstructor = Reconstructor(head=self._head, encoder=encoder_for(self._head))
         self._expression = load_tools(self._head)
 
     @property
@@ -68,9 +70,12 @@ class CoreEngine:
     def reconstruct(self, photo: Photo, token: CancelToken) -> list[Reconstruction]:
         return self._reconstructor.reconstruct(photo, token=token)
 
-    def refine(self, reconstruction: Reconstruction, token: CancelToken) -> Reconstruction:
+    def refine(self, reconstruction: Reconstruction, token: CancelToken, shape: Tensor | None = None) -> Reconstruction:
         token.raise_if_cancelled()
-        return self._reconstructor.refine(reconstruction)
+        return self._reconstructor.refine(reconstruction, shape)
+
+    def fuse(self, reconstructions: Sequence[Reconstruction], token: CancelToken) -> FusedReconstructions:
+        return self._reconstructor.fuse(reconstructions, token)
 
     def mesh(self, code: FaceCode) -> HeadMesh:
         return self._head.mesh(code)

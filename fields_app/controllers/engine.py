@@ -12,11 +12,13 @@ from fields_core.progress import CancelToken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from fields_app.parameters import Parameter
     from fields_core.datatypes import FaceCode, HeadMesh, Photo, Reconstruction
     from fields_core.expression.tools import ExpressionTools
     from fields_core.head.model import HeadModel
+    from fields_core.pipeline import FusedReconstructions
 
 
 class Engine(Protocol):
@@ -62,8 +64,16 @@ class Engine(Protocol):
             Cancelled: the token said so.
         """
 
-    def refine(self, reconstruction: Reconstruction, token: CancelToken) -> Reconstruction:
-        """Fit again, from the code it has."""
+    def refine(self, reconstruction: Reconstruction, token: CancelToken, shape: Tensor | None = None) -> Reconstruction:
+        """Fit again, from the code it has; with ``shape`` (1, S) where it is known from several photos."""
+
+    def fuse(self, reconstructions: Sequence[Reconstruction], token: CancelToken) -> FusedReconstructions:
+        """One person in several photos, each reconstructed alone: with one shape.
+
+        Raises:
+            FitError: the landmarks make no face.
+            Cancelled: the token said so.
+        """
 
     def mesh(self, code: FaceCode) -> HeadMesh:
         """The head that a code describes."""

@@ -22,6 +22,7 @@ from fields_core.progress import CancelToken, Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from fields_core.datatypes import Photo, Reconstruction
 
@@ -36,6 +37,8 @@ class _Request:
     entry: PhotoEntry | None = None
     """A photo of the document; read, and reconstructed if it never was."""
     refine: Person | None = None
+    shape: Tensor | None = None
+    """Of the person to refine, where several photos gave it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +138,10 @@ class ReconstructionController(QObject):
     def refine(self) -> None:
         """Fit the selected face again, starting from its present code."""
         if self._session.person is not None:
-            self._submit(_Request(0, refine=self._session.person))
+            document, person = self._session.document(), self._session.person
+            identity = document.identity(person.identity)
+            shared = identity is not None and len(document.of_identity(identity.id)) > 1
+            self._submit(_Request(0, refine=person, shape=identity.shape if shared and identity is not None else None))
 
     def select_face(self, index: int) -> None:
         if index == self._session.selected:
@@ -174,7 +180,7 @@ class ReconstructionController(QObject):
         engine = self._engine
         assert engine is not None
         if request.refine is not None:
-            return [engine.refine(request.refine.reconstruction, token)]
+            return [engine.refine(request.refine.reconstruction, token, request.shape)]
         if request.paths:
             # Which photos there are, then the rest of the way as `show_photo`.
             self._photo_read.emit(_Read(request.generation, tuple(engine.photos_in(request.paths))))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fields_app.controllers.head_overlay import head_overlay
 from fields_app.parameters import Parameter, parameters_of
@@ -24,6 +27,7 @@ from fields_core.expression.space import ExpressionSpace
 from fields_core.expression.support import Support, measure_support
 from fields_core.expression.tools import ExpressionTools
 from fields_core.head.model import HeadModel
+from fields_core.pipeline import FusedReconstructions
 from fields_core.progress import CancelToken
 from tests.heads import tiny_head
 
@@ -39,6 +43,7 @@ class FakeEngine:
 
     Attributes:
         gate: `reconstruct` and `mesh` wait while it is cleared, so that tests can look in between.
+        weights: what `fuse` says each photo counted; None: all the same.
         closed: whether `close` was called.
     """
 
@@ -50,6 +55,7 @@ class FakeEngine:
         self.gate.set()
         self.started = threading.Event()
         self.closed = False
+        self.weights: NDArray[np.float64] | None = None
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -75,9 +81,21 @@ class FakeEngine:
             raise NoFaceError("No face found", remedy="Try another photo.")
         return [self._face(photo, i) for i in range(self.faces)]
 
-    def refine(self, reconstruction: Reconstruction, token: CancelToken) -> Reconstruction:
+    def refine(self, reconstruction: Reconstruction, token: CancelToken, shape: Tensor | None = None) -> Reconstruction:
         self._wait(token)
-        return self._face(reconstruction.photo, 0, smile=0.9)
+        refined = self._face(reconstruction.photo, 0, smile=0.9)
+        return refined if shape is None else replace(refined, code=refined.code.replace(shape=shape))
+
+    def fuse(self, reconstructions: Sequence[Reconstruction], token: CancelToken) -> FusedReconstructions:
+        """With the mean shape, and half the expression so that one can tell."""
+        self._wait(token)
+        shape = torch.stack([r.code.shape for r in reconstructions]).mean(0)
+        codes = [r.code.replace(shape=shape, expression=r.code.expression / 2) for r in reconstructions]
+        fused = [
+            replace(r, code=code, mesh=self.head.mesh(code)) for r, code in zip(reconstructions, codes, strict=True)
+        ]
+        weights = np.full(len(codes), 1.0 / len(codes)) if self.weights is None else self.weights
+        return FusedReconstructions(fused, shape, weights)
 
     def mesh(self, code: FaceCode) -> HeadMesh:
         self._wait(CancelToken())

@@ -99,6 +99,27 @@ def test_refining_comes_closer(found):
         assert refined.texture is not None
 
 
+def test_fused_faces_share_one_shape_and_keep_their_expressions(found):
+    reconstructor, results = found
+    fused = reconstructor.fuse(results)
+    assert len(fused.reconstructions) == len(results)
+    for one, alone in zip(fused.reconstructions, results, strict=True):
+        assert torch.equal(one.code.shape, fused.shape)
+        assert one.photo is alone.photo
+        assert one.texture is alone.texture
+    first, second = (r.code.expression for r in fused.reconstructions[:2])
+    assert not torch.allclose(first, second)
+    assert fused.weights.sum() == pytest.approx(1.0)
+    with pytest.raises(FitError):
+        reconstructor.fuse([])
+
+
+def test_refining_keeps_a_shape_that_is_known(found):
+    reconstructor, results = found
+    shape = results[0].code.shape * 0.5
+    assert torch.equal(reconstructor.refine(results[0], shape).code.shape, shape)
+
+
 def test_no_texture_unless_wanted(head, photo):
     with Reconstructor(head, ScriptedDetector([face_of(head, 1, 90)])) as reconstructor:
         result = reconstructor.reconstruct(photo, texture=False)[0]
