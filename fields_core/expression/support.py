@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from fields_core.data.expressions import Expression, ExpressionGenerator
 from fields_core.datatypes import FaceCode
@@ -50,16 +49,16 @@ class Support:
     """Millimetres that hardly any sample is away from the sample nearest to it."""
     strong: float | None
     """d95 in metres (see `ExpressionIntensity`); None without samples."""
-    metric: Array
-    """(N, N) square millimetres, of the space."""
+    root: Array
+    """(N, N) maps expressions to coordinates in millimetres: ``root.T @ root`` is the space's gram."""
+    placed: Array
+    """(n, N) the samples there."""
 
     def nearest(self, values: Array) -> float:
         """Millimetres from an expression (N,) to the sample nearest to it; 0 without samples."""
         if not len(self.samples):
             return 0.0
-        offsets = self.samples - values
-        squared = np.einsum("ij,ij->i", offsets @ self.metric, offsets)
-        return float(np.sqrt(max(squared.min(), 0.0)))
+        return float(np.linalg.norm(self.placed - self.root @ values, axis=1).min())
 
     def share_below(self, millimetres: float) -> float:
         """The share of samples with a smaller displacement, in [0, 1]; 0 without samples."""
@@ -96,6 +95,8 @@ def measure_support(space: ExpressionSpace, head: HeadModel, token: CancelToken 
     samples = space.values(code)
     displacements = np.sort(_displacements(space, code, token))
     labels = np.array([expression.label for expression in drawn])
+    root = _root(space.gram)
+    placed = samples @ root.T
     pooled = samples.T @ samples / len(samples)
     side = np.array([name.endswith("Left") for name in space.names]) * 1.0
     side -= [name.endswith("Right") for name in space.names]
@@ -109,9 +110,10 @@ def measure_support(space: ExpressionSpace, head: HeadModel, token: CancelToken 
         limits={emotion: np.quantile(np.abs(rows), _USUAL, axis=0) for emotion, rows in groups.items()},
         extremes=np.quantile(np.abs(samples), _EXTREME, axis=0),
         displacements=displacements * 1000.0,
-        farthest=_farthest(samples, space.gram),
+        farthest=_farthest(placed),
         strong=float(np.quantile(displacements, STRONG)),
-        metric=space.gram,
+        root=root,
+        placed=placed,
     )
 
 
@@ -156,14 +158,21 @@ def _guess(space: ExpressionSpace) -> Support:
         displacements=np.zeros(0),
         farthest=np.inf,
         strong=None,
-        metric=space.gram,
+        root=np.zeros((count, count)),
+        placed=np.zeros((0, count)),
     )
 
 
-def _farthest(samples: NDArray[np.float64], gram: Array) -> float:
-    """Quantile of the distances, in millimetres, of samples to their nearest neighbours."""
-    mapped = samples @ gram
-    squares = np.einsum("ij,ij->i", mapped, samples)
-    distances = squares[:, None] + squares[None, :] - 2.0 * mapped @ samples.T
+def _root(gram: Array) -> Array:
+    """A square root of a positive semidefinite matrix."""
+    strengths, directions = np.linalg.eigh(gram)
+    root: Array = np.sqrt(strengths.clip(0.0))[:, None] * directions.T
+    return root
+
+
+def _farthest(placed: Array) -> float:
+    """Quantile of the distances of samples to their nearest neighbours."""
+    squares = np.einsum("ij,ij->i", placed, placed)
+    distances = squares[:, None] + squares[None, :] - 2.0 * placed @ placed.T
     np.fill_diagonal(distances, np.inf)
     return float(np.sqrt(np.quantile(distances.min(axis=1).clip(0.0), _EXTREME)))
