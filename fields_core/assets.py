@@ -40,6 +40,11 @@ ASSETS: dict[str, Asset] = {
         resource="open_head/open_head.npz",
         remedy="Install the program again, or rebuild the file with `make open-head`.",
     ),
+    "encoder.safetensors": Asset(
+        what="the encoder's weights",
+        resource="checkpoints/encoder.safetensors",
+        remedy="Install the program again, train them with `fields train`, or import some with `fields models import`.",
+    ),
     "facs.json": Asset(
         what="the table of facial action units",
         resource="facs/facs.json",

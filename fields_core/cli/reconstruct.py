@@ -15,7 +15,7 @@ from fields_core.errors import FieldsError
 from fields_core.progress import Progress
 
 if TYPE_CHECKING:
-    from fields_core.cli.batch import Batch
+    from fields_core.cli.batch import Batch, Codes
 
 FORMATS = ("obj", "glb", "usd", "ply", "stl", "npz", "json")
 DEFAULT_FORMATS = "glb,json"
@@ -41,6 +41,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--turntable", action="store_true", help="also a video of the turning head (.mp4)")
     parser.add_argument("--no-texture", action="store_true", help="the head model's own skin instead of the photo's")
     parser.add_argument("--head", metavar="FILE", help="another head model: .npz, or FLAME 2020/2023 .pkl")
+    codes = parser.add_mutually_exclusive_group()
+    codes.add_argument(
+        "--refine", action="store_true", help="fit the landmarks more closely, starting from the encoder"
+    )
+    codes.add_argument("--fit", action="store_true", help="fit the landmarks without the encoder")
+    parser.add_argument("--encoder", metavar="FILE", help="other encoder weights (.safetensors)")
     parser.add_argument("--json", action="store_true", help="results as JSON on standard output, and nothing else")
     parser.set_defaults(run=run)
 
@@ -59,7 +65,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         from fields_core.cli.batch import Batch  # imports torch and mediapipe: not needed to say what went wrong so far
 
         head_file = Path(arguments.head).expanduser() if arguments.head else None
-        with Batch(head_file, formats, texture=not arguments.no_texture) as batch:
+        encoder_file = Path(arguments.encoder).expanduser() if arguments.encoder else None
+        codes: Codes = "fit" if arguments.fit else "refine" if arguments.refine else "encoder"
+        with Batch(
+            head_file, formats, texture=not arguments.no_texture, codes=codes, encoder_file=encoder_file
+        ) as batch:
+            terminal.note(batch.describes_codes)
             reports += _reconstruct_all(batch, selection.photos, out, terminal)
     if arguments.json:
         terminal.write(photos_json(reports) + "\n")

@@ -28,6 +28,21 @@ class FaceReport:
     """Named units, then jawOpen, eyelidLeft and eyelidRight."""
     files: tuple[str, ...]
     warning: str = ""
+    emotion: EmotionScores | None = None
+    """What the expression classifier says; None without encoder weights."""
+
+
+@dataclass(frozen=True)
+class EmotionScores:
+    """Scores of an expression classifier: not what somebody feels."""
+
+    scores: dict[str, float]
+    """Of the eight classes, summing to 1."""
+    valence: float
+    arousal: float
+    """Both in [-1, 1]."""
+    intensity: float
+    """0 neutral, 1 a strong expression."""
 
 
 @dataclass(frozen=True)

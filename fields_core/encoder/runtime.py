@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fields_core.datatypes import FaceCode, FaceCrop
 from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint
+from fields_core.encoder.emotion_head import EmotionHead
 from fields_core.encoder.onnx_graph import CONFIG_KEY, Regressor, example_inputs, input_names, is_for
 
 GRAPH_LIMIT = 1 << 23  # bytes; a graph without weights has a tenth of that
@@ -30,16 +31,19 @@ class EncoderRuntime:
 
     Attributes:
         info: what the checkpoint says of itself.
+        emotion: the emotion branch trained with the encoder; None without one.
         backend: what computes.
         fallback_reason: why that is not ONNX Runtime; empty if it is.
     """
 
     info: CheckpointInfo
+    emotion: EmotionHead | None
     backend: Literal["onnxruntime", "torch"]
     fallback_reason: str
 
     def __init__(self, checkpoint: Checkpoint, graph: Path | None = None) -> None:
         self.info = checkpoint.info
+        self.emotion = checkpoint.emotion
         self._encoder = checkpoint.encoder
         self._regressor = Regressor(checkpoint.encoder).eval()
         self._session: Any = None

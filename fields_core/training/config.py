@@ -61,6 +61,9 @@ class LossWeights:
     pose_shape_3d: float = 1.0
     """Head pose and shape where 3D truth is present; pretraining only."""
     emotion: float = 0.1
+    """On all terms of the emotion loss."""
+    calibration: float = 1.0
+    """Among them, on that which keeps the intensity true."""
     base: float = 1e-2
     shape_prior: float = 1e-2
     expression_prior: float = 1e-2

@@ -158,6 +158,7 @@ class Objective(nn.Module):
                 valence_arousal=weight * valence_arousal_loss(affect, truth.valence_arousal),
             )
         emotion = emotion_loss(logits, affect, self.intensity(prediction.code), batch.emotion, self.class_weights)
+        emotion = dataclasses.replace(emotion, calibration=self._weights.calibration * emotion.calibration)
         return dataclasses.replace(
             terms, **{item.name: weight * getattr(emotion, item.name) for item in fields(emotion)}
         )

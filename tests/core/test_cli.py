@@ -20,8 +20,12 @@ from skimage import data
 from fields_core.cli import main
 from fields_core.cli.photos import folder_names, select_photos
 from fields_core.datatypes import Photo, Reconstruction
+from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo, build_encoder, save_checkpoint
+from fields_core.encoder.emotion_head import Emotion, EmotionHead
+from fields_core.encoder.face_encoder import EncoderConfig
+from fields_core.encoder.runtime import EncoderRuntime
 from fields_core.errors import NoFaceError
-from fields_core.head import HeadModel, load_code
+from fields_core.head import HeadModel, load_code, load_head
 from tests.core.bad_input import BAD_CODES, BAD_HEADS, BAD_PHOTOS
 from tests.heads import tiny_flame_pickle, tiny_head, tiny_head_file
 from tests.reconstructions import fake_reconstruction
@@ -62,7 +66,7 @@ def photos(tmp_path: Path) -> Path:
 class FakeReconstructor:
     """Finds one face in a picture, three in "group.*", none in "nobody.*", and a bug in "bug.*"."""
 
-    def __init__(self, head: HeadModel) -> None:
+    def __init__(self, head: HeadModel, encoder: EncoderRuntime | None = None) -> None:
         self._head = head
 
     def reconstruct(self, photo: Photo, *, texture: bool = True) -> list[Reconstruction]:
@@ -127,6 +131,29 @@ def test_wrong_usage_is_explained_with_status_2(run: Run, arguments: tuple[str, 
     assert status == 2
     assert out == ""
     assert err.startswith("usage: fields")
+
+
+def test_with_an_encoder_each_face_has_scores_of_the_expression_classifier(
+    run: Run, fake_pipeline: None, head_file: Path, tmp_path: Path
+) -> None:
+    head = load_head(head_file)
+    config = EncoderConfig(head.n_shape, 5, layout="shared", expression_backbone="mobilenetv3_small_050")
+    torch.manual_seed(0)
+    checkpoint = Checkpoint(CheckpointInfo(head.name, config, 0.006), build_encoder(config), EmotionHead(5))
+    save_checkpoint(tmp_path / "weights.safetensors", checkpoint)
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    arguments = (tmp_path / "a.png", "--json", "--encoder", tmp_path / "weights.safetensors", "--format", "json")
+    status, out, err = _reconstruct(run, head_file, tmp_path / "out", *arguments)
+    assert status == 0, err
+    assert "by the encoder" in err
+    (face,) = json.loads(out)["photos"][0]["faces"]
+    assert face["emotion"]["scores"].keys() == {emotion.name.lower() for emotion in Emotion}
+    assert sum(face["emotion"]["scores"].values()) == pytest.approx(1.0)
+    assert face["emotion"]["intensity"] == pytest.approx(0.0)
+    status, out, err = _reconstruct(run, head_file, tmp_path / "fit", *arguments[:2], "--fit")
+    assert status == 0, err
+    assert json.loads(out)["photos"][0]["faces"][0]["emotion"] is None
+    assert "by fitting" in err
 
 
 def test_models_names_files_licences_and_checksums(run: Run, head_file: Path) -> None:
