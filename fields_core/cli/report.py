@@ -84,6 +84,7 @@ def photos_json(reports: Sequence[PhotoReport]) -> str:
                     "landmark_error": round(face.landmark_error, 6),
                     "head_pose_degrees": [round(value, 3) for value in face.head_pose_degrees],
                     "expression": {name: round(value, 5) for name, value in face.expression.items()},
+                    "emotion": None if face.emotion is None else _rounded(face.emotion),
                     "files": list(face.files),
                 }
                 for face in report.faces
@@ -92,6 +93,15 @@ def photos_json(reports: Sequence[PhotoReport]) -> str:
         for report in reports
     ]
     return json.dumps({"photos": photos}, allow_nan=False, indent=1)
+
+
+def _rounded(emotion: EmotionScores) -> dict[str, object]:
+    return {
+        "scores": {name: round(score, 5) for name, score in emotion.scores.items()},
+        "valence": round(emotion.valence, 4),
+        "arousal": round(emotion.arousal, 4),
+        "intensity": round(emotion.intensity, 4),
+    }
 
 
 def summary_table(reports: Sequence[PhotoReport]) -> Table:
