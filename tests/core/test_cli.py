@@ -245,7 +245,7 @@ def test_json_is_all_that_standard_output_holds(run: Run, head_file: Path, photo
         assert (photo["error"] is None) == bool(photo["faces"])
     assert "No face found" in result["photos"][2]["error"]
     face = result["photos"][0]["faces"][0]
-    assert list(face) == ["box", "landmark_error", "head_pose_degrees", "expression", "files"]
+    assert list(face) == ["box", "landmark_error", "head_pose_degrees", "expression", "emotion", "files"]
     assert face["box"] == [60, 20, 260, 220]
     assert face["landmark_error"] == 0.0123
     assert face["head_pose_degrees"] == pytest.approx([5.64, 17.25, 0.86], abs=0.01)  # the rotation vector (.1, .3, 0)
