@@ -28,13 +28,17 @@ from fields_app.controllers.export import ExportController  # noqa: E402
 from fields_app.controllers.expression import ExpressionController  # noqa: E402
 from fields_app.controllers.projects import SUFFIX, ProjectsController  # noqa: E402
 from fields_app.controllers.reconstruction import ReconstructionController  # noqa: E402
+from fields_app.controllers.takes import TakeController  # noqa: E402
 from fields_app.controllers.viewing import ViewController  # noqa: E402
 from fields_app.dialogs.about import AboutDialog  # noqa: E402
 from fields_app.dialogs.export_dialog import ExportDialog  # noqa: E402
 from fields_app.main_window import MainWindow  # noqa: E402
 from fields_app.menus.project_menu import ProjectMenu  # noqa: E402
+from fields_app.menus.take_menu import SUFFIX as TAKE_SUFFIX  # noqa: E402
+from fields_app.menus.take_menu import TakeMenu  # noqa: E402
 from fields_app.session import Session  # noqa: E402
 from fields_app.settings import Settings  # noqa: E402
+from fields_app.take_state import TakeState  # noqa: E402
 from fields_app.workers.job import JobThread  # noqa: E402
 
 _log = logging.getLogger("fields_app")
@@ -76,6 +80,9 @@ class Workbench(QObject):
         self.projects = ProjectsController(self.session, self.messages, self.settings, self)
         self.project_menu = ProjectMenu(self.window, self.projects, self.settings, self)
         self.viewing = ViewController(self.session, self.window.viewport, self.messages, self.settings.view, self)
+        self.take = TakeState(self)
+        self.takes = TakeController(self.take, self.messages, self.settings.takes, self)
+        self.take_menu = TakeMenu(self.window, self.session, self.take, self.takes, self.settings.takes, self)
         self._engine: Engine | None = None
         self._loader = JobThread(lambda report, token: make_engine(), self)
         self._loader.succeeded.connect(self._engine_loaded)
@@ -102,6 +109,7 @@ class Workbench(QObject):
         self.editing.stop()
         self.export.stop()
         self.viewing.stop()
+        self.takes.stop()
         self._loader.stop()
         self.window.viewport.stop()
         if self._engine is not None:
@@ -162,6 +170,7 @@ class Workbench(QObject):
             controller.set_engine(engine)
         self.session.set_parameters(engine.parameters, engine.rest_head())
         self.projects.set_engine(engine)
+        self.takes.set_head(engine.head)
         self.project_menu.offer_recovery()
         self.ready.emit()
 
@@ -173,7 +182,11 @@ class Workbench(QObject):
         self.messages.show_error(error, trace)
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """Photos, folders of photos, or a project."""
+        """Photos, folders of photos, a project or a take."""
+        take = next((path for path in paths if path.suffix.lower() == TAKE_SUFFIX), None)
+        if take is not None:
+            self.takes.open(take)
+            return
         project = next((path for path in paths if path.suffix.lower() == SUFFIX and not path.is_dir()), None)
         if project is not None:
             self.projects.open(project)
@@ -182,7 +195,7 @@ class Workbench(QObject):
 
     def _open_mime(self, data: QMimeData) -> None:
         paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-        if any(path.suffix.lower() == SUFFIX for path in paths):
+        if any(path.suffix.lower() in (SUFFIX, TAKE_SUFFIX) for path in paths):
             self.open_paths(paths)
         else:
             self.reconstruction.open_mime(data)

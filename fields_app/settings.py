@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
+from fields_app.take_settings import TakeSettings
 from fields_app.view_settings import ViewSettings
 from fields_core.assets import user_data_folder
 
@@ -74,6 +75,11 @@ class Settings:
     @splitter.setter
     def splitter(self, value: QByteArray) -> None:
         self._store.setValue("window/splitter", value)
+
+    @property
+    def takes(self) -> TakeSettings:
+        """What is remembered of takes."""
+        return TakeSettings(self._store)
 
     @property
     def view(self) -> ViewSettings:

@@ -11,7 +11,7 @@ from fields_app import style
 from fields_app.take_state import TakeState
 
 _RULER = 20.0
-_SIDE = 12.0  # room left and right, for handles and labels
+_SIDE = 20.0  # room left and right, for handles and labels
 _GRAB = 7.0  # pixels around a handle or marker
 _TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _TICK_ROOM = 60.0  # pixels between two labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import QPoint, QSettings, Qt
 from pytestqt.qtbot import QtBot
 
+from fields_app.app import Workbench
 from fields_app.controllers.takes import TakeController
 from fields_app.dialogs.take_export_dialog import TakeExportDialog
 from fields_app.panels.message_bar import MessageBar
@@ -21,6 +22,7 @@ from fields_app.take_state import TakeState
 from fields_core.head import HeadModel, save_code
 from fields_core.takes.edits import Marker, TakeEdits, load_edits, save_edits
 from fields_core.takes.take import load_take
+from tests.app.engines import FakeEngine
 from tests.heads import tiny_head
 from tests.takes import record
 
@@ -279,7 +281,7 @@ class TestPanel:
     def test_handles_trim(self, shown: TakePanel, state: TakeState, qtbot: QtBot) -> None:
         line = shown.timeline
         with qtbot.waitSignal(shown.trimmed) as signal:
-            qtbot.mousePress(line, Qt.MouseButton.LeftButton, pos=QPoint(13, 50))
+            qtbot.mousePress(line, Qt.MouseButton.LeftButton, pos=QPoint(21, 50))
             qtbot.mouseMove(line, QPoint(line.width() // 2, 50))
         qtbot.mouseRelease(line, Qt.MouseButton.LeftButton)
         first, last = signal.args
@@ -345,6 +347,61 @@ class TestPanel:
     def test_everything_has_a_name_for_screen_readers(self, shown: TakePanel) -> None:
         widgets = (shown.play_button, shown.back_button, shown.next_button, shown.timeline, shown.faces)
         assert all(len(widget.accessibleName()) > 3 for widget in widgets)
+
+
+class TestWindow:
+    def test_a_take_is_opened_played_and_closed(
+        self, open_workbench: Callable[..., Workbench], path: Path, qtbot: QtBot
+    ) -> None:
+        workbench = open_workbench(FakeEngine())
+        panel = workbench.take_menu.panel
+        resting = workbench.session.mesh
+        assert not panel.isVisible()
+        workbench.open_paths([path])
+        qtbot.waitUntil(lambda: workbench.session.preview is not None, timeout=WAIT)
+        qtbot.waitUntil(lambda: not workbench.takes.busy, timeout=WAIT)
+        assert panel.isVisible()
+        assert workbench.session.mesh is workbench.take.mesh
+        shown = workbench.session.mesh
+        workbench.take_menu.play_action.trigger()
+        qtbot.waitUntil(lambda: workbench.session.mesh is not shown, timeout=WAIT)
+        panel.play_button.click()
+        assert not workbench.take.playing
+        panel.close_button.click()
+        assert workbench.session.mesh is resting
+        assert not panel.isVisible()
+
+    def test_people_of_the_photo_can_play_the_take(
+        self, open_workbench: Callable[..., Workbench], path: Path, qtbot: QtBot
+    ) -> None:
+        workbench = open_workbench(FakeEngine())
+        workbench.reconstruction.open_sample()
+        qtbot.waitUntil(lambda: workbench.session.person is not None, timeout=WAIT)
+        workbench.open_paths([path])
+        qtbot.waitUntil(lambda: workbench.session.preview is not None, timeout=WAIT)
+        menu = workbench.take_menu.identity_menu()
+        assert menu.actions()[0].text() == "Person 1"
+        menu.actions()[0].trigger()
+        menu.deleteLater()
+        assert workbench.take.edits is not None
+        assert workbench.take.edits.identity is not None
+        assert workbench.take.edits.identity.name == "Person 1"
+        qtbot.waitUntil(lambda: not workbench.reconstruction.busy and not workbench.takes.busy, timeout=WAIT)
+
+    def test_export_asks_and_writes(
+        self, open_workbench: Callable[..., Workbench], path: Path, tmp_path: Path, qtbot: QtBot
+    ) -> None:
+        workbench = open_workbench(FakeEngine())
+        workbench.settings.takes.export = TakeExportChoice(tmp_path, ("csv",))
+        workbench.open_paths([path])
+        qtbot.waitUntil(lambda: workbench.session.preview is not None and not workbench.takes.busy, timeout=WAIT)
+        workbench.take_menu.export_action.trigger()
+        dialog = workbench.window.findChild(TakeExportDialog)
+        assert dialog.isVisible()
+        with qtbot.waitSignal(workbench.takes.exported, timeout=WAIT):
+            dialog.export_button.click()
+        assert (tmp_path / "clip.csv").exists()
+        qtbot.waitUntil(lambda: not workbench.takes.busy, timeout=WAIT)
 
 
 class TestDialog:
