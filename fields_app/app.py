@@ -26,6 +26,7 @@ from fields_app.controllers.emotion import EmotionController  # noqa: E402
 from fields_app.controllers.engine import Engine  # noqa: E402
 from fields_app.controllers.export import ExportController  # noqa: E402
 from fields_app.controllers.expression import ExpressionController  # noqa: E402
+from fields_app.controllers.people import PeopleController  # noqa: E402
 from fields_app.controllers.projects import SUFFIX, ProjectsController  # noqa: E402
 from fields_app.controllers.reconstruction import ReconstructionController  # noqa: E402
 from fields_app.controllers.takes import TakeController  # noqa: E402
@@ -33,6 +34,7 @@ from fields_app.controllers.viewing import ViewController  # noqa: E402
 from fields_app.dialogs.about import AboutDialog  # noqa: E402
 from fields_app.dialogs.export_dialog import ExportDialog  # noqa: E402
 from fields_app.main_window import MainWindow  # noqa: E402
+from fields_app.menus.people_menu import PeopleMenu  # noqa: E402
 from fields_app.menus.project_menu import ProjectMenu  # noqa: E402
 from fields_app.menus.take_menu import SUFFIX as TAKE_SUFFIX  # noqa: E402
 from fields_app.menus.take_menu import TakeMenu  # noqa: E402
@@ -79,6 +81,8 @@ class Workbench(QObject):
         self.export = ExportController(self.session, self.messages, self.settings, self)
         self.projects = ProjectsController(self.session, self.messages, self.settings, self)
         self.project_menu = ProjectMenu(self.window, self.projects, self.settings, self)
+        self.people = PeopleController(self.session, self.editing, self.messages, self)
+        self.people_menu = PeopleMenu(self.window, self.session, self.people, self.reconstruction, self)
         self.viewing = ViewController(self.session, self.window.viewport, self.messages, self.settings.view, self)
         self.take = TakeState(self)
         self.takes = TakeController(self.take, self.messages, self.settings.takes, self)
@@ -104,6 +108,7 @@ class Workbench(QObject):
     def stop(self) -> None:
         """End all threads and free the renderer and the detector; harmless when called twice."""
         self.projects.stop()
+        self.people.stop()
         self.reconstruction.stop()
         self.emotion.stop()
         self.editing.stop()
@@ -126,6 +131,7 @@ class Workbench(QObject):
         window.sample_action.triggered.connect(self.reconstruction.open_sample)
         window.paste_action.triggered.connect(self._paste)
         window.export_action.triggered.connect(self._ask_export)
+        self.export.exported.connect(window.exported.show_files)
         window.refine_action.triggered.connect(self.reconstruction.refine)
         window.about_action.triggered.connect(lambda: AboutDialog(window).open())
         photo.open_requested.connect(self._ask_photos)
@@ -166,7 +172,8 @@ class Workbench(QObject):
     def _engine_loaded(self, engine: Engine) -> None:
         self._engine = engine
         self.window.viewport.start(self.settings.viewport)
-        for controller in (self.emotion, self.expression, self.editing, self.export, self.reconstruction):
+        waiting = (self.emotion, self.expression, self.editing, self.export, self.people, self.reconstruction)
+        for controller in waiting:
             controller.set_engine(engine)
         self.session.set_parameters(engine.parameters, engine.rest_head())
         self.projects.set_engine(engine)
@@ -225,7 +232,10 @@ class Workbench(QObject):
         self.reconstruction.open_mime(QGuiApplication.clipboard().mimeData())
 
     def _ask_export(self) -> None:
-        dialog = ExportDialog(self.settings.export, self.window)
+        head = self._engine.head if self._engine is not None else None
+        licence = f"{head.name}, {head.licence}" if head is not None else ""
+        people = len(self.session.document().people)
+        dialog = ExportDialog(self.settings.export, self.window, people=people, licence=licence)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self.export.export(dialog.choice))
         dialog.open()

@@ -67,6 +67,13 @@ class Identity:
     """This person's face at rest, for neutral calibration; None until the user says which it is."""
 
 
+def free_name(identities: Sequence[Identity], template: str) -> str:
+    """The first of "Person 1", "Person 2", ... that nobody has; ``template`` holds a %1."""
+    taken = {identity.name for identity in identities}
+    numbers = (template.replace("%1", str(n)) for n in range(1, len(taken) + 2))
+    return next(name for name in numbers if name not in taken)
+
+
 @dataclass(frozen=True, eq=False)
 class PhotoEntry:
     """One photo of the document. It is read and reconstructed when it is first shown."""

@@ -19,7 +19,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QPushButt
 
 from fields_app import style
 from fields_app.panels.emotion_panel import EmotionPanel
+from fields_app.panels.exported_files import ExportedFiles
 from fields_app.panels.message_bar import MessageBar
+from fields_app.panels.people_panel import PeoplePanel
 from fields_app.panels.photo_panel import PhotoPanel
 from fields_app.panels.sliders_panel import SlidersPanel
 from fields_app.panels.viewport import Viewport
@@ -47,13 +49,15 @@ class MainWindow(QMainWindow):
         self._session = session
         self._settings = settings
         self.messages = MessageBar(self)
+        self.exported = ExportedFiles(self)
         self.photo = PhotoPanel(session, self)
+        self.people = PeoplePanel(session, self)
         self.viewport = Viewport(session, self)
         self.sliders = SlidersPanel(session, self)
         self.emotion = EmotionPanel(session, self)
         self._make_actions()
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        for panel, stretch in ((self.photo, 4), (self.viewport, 5), (self._expression_column(), 0)):
+        for panel, stretch in ((self._photo_column(), 4), (self.viewport, 5), (self._expression_column(), 0)):
             self._splitter.addWidget(panel)
             self._splitter.setStretchFactor(self._splitter.count() - 1, stretch)
         self._splitter.setChildrenCollapsible(False)
@@ -66,17 +70,15 @@ class MainWindow(QMainWindow):
         layout.setSpacing(0)
         layout.addLayout(self._header())
         layout.addLayout(middle, 1)
+        layout.addWidget(self.exported)
         layout.addWidget(self.messages)
         centre = QWidget(self)
         centre.setObjectName("plain")
         centre.setLayout(layout)
         self.setCentralWidget(centre)
         self._drop_hint = QLabel(self.tr("Drop to open"), self)
-        self._drop_hint.setObjectName("invitation")
+        self._drop_hint.setObjectName("dropHint")
         self._drop_hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._drop_hint.setStyleSheet(
-            f"background: rgba(27, 30, 35, 215); border: 2px solid {style.ACCENT}; border-radius: 8px;"
-        )
         self._drop_hint.hide()
         self._restore()
         for signal in (session.code_changed, session.people_changed):
@@ -114,7 +116,8 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls() or event.mimeData().hasImage():
+        ours = event.source() is not None  # a file on its way out of the window
+        if not ours and (event.mimeData().hasUrls() or event.mimeData().hasImage()):
             event.acceptProposedAction()
             self._drop_hint.setGeometry(self.rect().adjusted(20, 20, -20, -20))
             self._drop_hint.raise_()
@@ -165,6 +168,7 @@ class MainWindow(QMainWindow):
         self._action(edit, self.tr("&Find slider"), keys.Find, self.tr("Search by name"), self.sliders.search.setFocus)
 
         view = self.menuBar().addMenu(self.tr("&View"))
+        self.view_menu = view
         for i, name in enumerate((self.tr("&Shaded"), self.tr("&Textured"), self.tr("&Wireframe"))):
             self._action(view, name, f"Ctrl+{i + 1}", "", lambda _=False, mode=i: self.viewport.set_mode(mode))
         self._action(view, self.tr("&Reset view"), "Ctrl+Home", self.tr("From the front"), self.viewport.reset_view)
@@ -204,14 +208,21 @@ class MainWindow(QMainWindow):
         menu.addAction(action)
         return action
 
+    def _photo_column(self) -> QWidget:
+        return self._column((self.photo, 1), (self.people, 0))
+
     def _expression_column(self) -> QWidget:
+        return self._column((self.emotion, 0), (self.sliders, 1))
+
+    def _column(self, *panels: tuple[QWidget, int]) -> QWidget:
+        """Panels above one another, with their stretch."""
         column = QWidget(self)
         column.setObjectName("plain")
         layout = QVBoxLayout(column)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(style.SMALL)
-        layout.addWidget(self.emotion)
-        layout.addWidget(self.sliders, 1)
+        for panel, stretch in panels:
+            layout.addWidget(panel, stretch)
         return column
 
     def _header(self) -> QHBoxLayout:

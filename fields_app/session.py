@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from fields_app.document import Document, Identity, Person, PhotoEntry, faces_of
+from fields_app.document import Document, Identity, Person, PhotoEntry, faces_of, free_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -216,7 +216,7 @@ class Session(QObject):
         identities = list(self.identities)
         people = []
         for reconstruction in reconstructions:
-            identities.append(Identity(self._free_name(identities)))
+            identities.append(Identity(free_name(identities, self.tr("Person %1"))))
             person = Person(reconstruction, reconstruction.code, reconstruction.mesh, identity=identities[-1].id)
             people.append(person)
         used = {person.identity for photo in self.photos if photo.id != entry.id for person in photo.people}
@@ -288,11 +288,6 @@ class Session(QObject):
             same = any(person.id == self._document.selected for person in entry.people)
             selected = self._document.selected if same else entry.people[0].id if entry.people else ""
         self._become(replace(self._document, photos=photos, shown=shown, selected=selected))
-
-    def _free_name(self, identities: Sequence[Identity]) -> str:
-        taken = {identity.name for identity in identities}
-        numbers = (self.tr("Person %1").replace("%1", str(n)) for n in range(1, len(taken) + 2))
-        return next(name for name in numbers if name not in taken)
 
     def _become(self, document: Document) -> None:
         """Take another document and say what is different."""
