@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
+from fields_app.export_settings import ExportChoice, ExportSettings
 from fields_app.take_settings import TakeSettings
 from fields_app.view_settings import ViewSettings
 from fields_core.assets import user_data_folder
 
+__all__ = ["ExportChoice", "Settings"]
+
 _RECENT = 10
-
-
-@dataclass(frozen=True)
-class ExportChoice:
-    """The export dialog's answer; the last one is its next suggestion."""
-
-    directory: Path
-    formats: tuple[str, ...] = ("obj", "glb")
-    overlay: bool = True
-    texture: bool = True
 
 
 class Settings:
@@ -45,20 +37,16 @@ class Settings:
 
     @property
     def export(self) -> ExportChoice:
-        formats = str(self._store.value("export/formats", "obj,glb"))
-        return ExportChoice(
-            directory=self._folder("export/directory", QStandardPaths.StandardLocation.DocumentsLocation),
-            formats=tuple(name for name in formats.split(",") if name),
-            overlay=self._flag("export/overlay", True),
-            texture=self._flag("export/texture", True),
-        )
+        return self._export.read()
 
     @export.setter
     def export(self, choice: ExportChoice) -> None:
-        self._store.setValue("export/directory", str(choice.directory))
-        self._store.setValue("export/formats", ",".join(choice.formats))
-        self._store.setValue("export/overlay", choice.overlay)
-        self._store.setValue("export/texture", choice.texture)
+        self._export.write(choice)
+
+    @property
+    def _export(self) -> ExportSettings:
+        folder = self._folder("export/directory", QStandardPaths.StandardLocation.DocumentsLocation)
+        return ExportSettings(self._store, folder)
 
     @property
     def geometry(self) -> QByteArray:
