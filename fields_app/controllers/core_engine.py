@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fields_app.controllers.head_overlay import head_overlay
+from fields_app.controllers.people_export import ExportTools, PersonToExport, export_people
 from fields_app.parameters import Parameter, parameters_of
 from fields_app.session import Overlay, RestHead
 from fields_app.settings import ExportChoice
 from fields_core.datatypes import FaceCode, HeadMesh, Photo, Reconstruction
 from fields_core.detection.photo_file import load_photo, photo_from_array, photo_paths
-from fields_core.export import export_code, export_head
 from fields_core.expression.tools import ExpressionTools, load_tools
 from fields_core.fitting.encoded_fit import encoder_for
 from fields_core.head import load_head
 from fields_core.head.model import HeadModel
 from fields_core.pipeline import FusedReconstructions, Reconstructor
-from fields_core.progress import CancelToken
+from fields_core.progress import CancelToken, ProgressCallback
 
 _REST_TEXTURE_SIZE = 1024
 
@@ -84,20 +83,10 @@ class CoreEngine:
         return head_overlay(reconstruction)
 
     def export(
-        self, what: Reconstruction | FaceCode, choice: ExportChoice, stem: str, token: CancelToken
+        self, people: Sequence[PersonToExport], choice: ExportChoice, report: ProgressCallback, token: CancelToken
     ) -> list[Path]:
-        written: list[Path] = []
-        formats = (*choice.formats, *(("overlay",) if choice.overlay and isinstance(what, Reconstruction) else ()))
-        for name in formats:
-            token.raise_if_cancelled()
-            if isinstance(what, Reconstruction):
-                current = self._reconstructor.with_code(what, what.code)
-                if not choice.texture:
-                    current = replace(current, texture=None)
-                written += export_head(current, self._head, choice.directory, (name,), stem)
-            else:
-                written += export_code(what, self._head, choice.directory, (name,), stem)
-        return written
+        tools = ExportTools(self._head, self._expression, load_photo, self._reconstructor.with_code)
+        return export_people(people, tools, choice, report, token)
 
     def close(self) -> None:
         self._reconstructor.close()

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fields_app.controllers.people_export import PersonToExport
 from fields_app.session import Overlay, RestHead
 from fields_app.settings import ExportChoice
-from fields_core.progress import CancelToken
+from fields_core.progress import CancelToken, ProgressCallback
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,12 +83,13 @@ class Engine(Protocol):
         """The head as it lies over its photo."""
 
     def export(
-        self, what: Reconstruction | FaceCode, choice: ExportChoice, stem: str, token: CancelToken
+        self, people: Sequence[PersonToExport], choice: ExportChoice, report: ProgressCallback, token: CancelToken
     ) -> list[Path]:
-        """Write files; the paths written.
+        """Write what the choice asks for; the files written.
 
         Raises:
             ExportError: a file could not be written.
+            PhotoError: a photo is no longer where it was.
             Cancelled: the token said so.
         """
 

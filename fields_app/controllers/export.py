@@ -1,4 +1,4 @@
-"""Export of the shown head on a thread of its own."""
+"""Export of the shown head, or of everybody, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from fields_app.controllers.engine import Engine
+from fields_app.controllers.people_export import PersonToExport
 from fields_app.panels.message_bar import MessageBar
 from fields_app.session import Session
 from fields_app.settings import ExportChoice, Settings
 from fields_app.workers.job import JobThread
 from fields_core.progress import Progress
+
+_NAMED = 5  # files that a message names one by one
 
 
 class ExportController(QObject):
@@ -42,16 +45,13 @@ class ExportController(QObject):
         self._engine = engine
 
     def export(self, choice: ExportChoice) -> None:
-        """Write the shown head as ``choice`` says, and remember the choice."""
-        engine, code, person, photo = self._engine, self._session.code, self._session.person, self._session.photo
-        if engine is None or code is None or self.busy:
+        """Write what ``choice`` says, and remember the choice."""
+        engine, people = self._engine, self._people(choice)
+        if engine is None or not people or self.busy:
             return
         self._settings.export = choice
-        what = person.reconstruction if person is not None else code
-        stem = photo.name if photo is not None and person is not None else "head"
-        if len(self._session.people) > 1:
-            stem = f"{stem}-face-{self._session.selected + 1}"
-        self._job = JobThread(lambda report, token: engine.export(what, choice, stem, token), self)
+        self._job = JobThread(lambda report, token: engine.export(people, choice, report, token), self)
+        self._job.progressed.connect(lambda progress: self._messages.show_progress(progress, can_cancel=True))
         self._job.succeeded.connect(self._succeeded)
         self._job.failed.connect(self._failed)
         self._job.cancelled.connect(lambda: self._messages.show_info(self.tr("Export cancelled.")))
@@ -68,8 +68,28 @@ class ExportController(QObject):
         if self._job is not None:
             self._job.stop()
 
+    def _people(self, choice: ExportChoice) -> list[PersonToExport]:
+        """Whom to export: everybody, the selected person, or the head without a photo."""
+        session = self._session
+        everybody = [(entry, person) for entry in session.photos for person in entry.people]
+        if session.person is None and not choice.everybody:
+            return [PersonToExport(session.code, "head")] if session.code is not None else []
+        shown = session.person.id if session.person is not None else ""
+        stems: set[str] = set()
+        people = []
+        for entry, person in everybody:
+            face = entry.people.index(person) + 1
+            stem = _unused(entry.name if len(entry.people) == 1 else f"{entry.name}-face-{face}", stems)
+            if choice.everybody or person.id == shown:
+                identity = session.document().identity(person.identity)
+                name = identity.name if identity is not None else ""
+                missing = entry.path if entry.photo is None else None
+                people.append(PersonToExport(person.reconstruction, stem, name, face, missing))
+        return people
+
     def _succeeded(self, paths: list[Path]) -> None:
-        names = ", ".join(path.name for path in paths)
+        some = ", ".join(path.name for path in paths[:_NAMED])
+        names = some if len(paths) <= _NAMED else self.tr("%1 files").replace("%1", str(len(paths)))
         text = self.tr("Exported %1 to %2").replace("%1", names)
         self._messages.show_info(text.replace("%2", str(paths[0].parent) if paths else ""))
         self.exported.emit(paths)
@@ -81,3 +101,13 @@ class ExportController(QObject):
         if self._job is not None:
             self._job.deleteLater()
             self._job = None
+
+
+def _unused(stem: str, used: set[str]) -> str:
+    """The stem, numbered where somebody has it already (photos of one name in two folders)."""
+    free, number = stem, 1
+    while free.casefold() in used:
+        number += 1
+        free = f"{stem}-{number}"
+    used.add(free.casefold())
+    return free

@@ -124,7 +124,7 @@ def _row(page: Image.Image, draw: ImageDraw.ImageDraw, person: ExportedPerson, h
         draw.text((left, top + _PICTURE - 18), affect, _SOFT, _font(16))
     each = (width - _GAP * (len(columns) - 1)) // len(columns)
     for i, bars in enumerate(columns):
-        _bars(draw, bars, (left + i * (each + _GAP), top + 72), each, 0.4 if i < len(columns) - 1 else 0.6)
+        _bars(draw, bars, (left + i * (each + _GAP), top + 72), each, 0.4 if i < len(columns) - 1 else 0.66)
 
 
 def _unit_bars(person: ExportedPerson, head: HeadModel) -> list[tuple[str, float]]:

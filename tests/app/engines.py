@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fields_app.controllers.head_overlay import head_overlay
+from fields_app.controllers.people_export import ExportTools, PersonToExport, export_people
 from fields_app.parameters import Parameter, parameters_of
 from fields_app.session import Overlay, RestHead
 from fields_app.settings import ExportChoice
@@ -22,13 +23,12 @@ from fields_core.camera import project
 from fields_core.datatypes import CROP_SIZE, DetectedFace, FaceCode, FaceCrop, HeadMesh, Photo, Reconstruction, Timings
 from fields_core.detection.photo_file import load_photo, photo_from_array, photo_paths
 from fields_core.errors import NoFaceError
-from fields_core.export import export_code, export_head
 from fields_core.expression.space import ExpressionSpace
 from fields_core.expression.support import Support, measure_support
 from fields_core.expression.tools import ExpressionTools
 from fields_core.head.model import HeadModel
 from fields_core.pipeline import FusedReconstructions
-from fields_core.progress import CancelToken
+from fields_core.progress import CancelToken, ProgressCallback
 from tests.heads import tiny_head
 
 
@@ -105,12 +105,11 @@ class FakeEngine:
         return head_overlay(reconstruction)
 
     def export(
-        self, what: Reconstruction | FaceCode, choice: ExportChoice, stem: str, token: CancelToken
+        self, people: Sequence[PersonToExport], choice: ExportChoice, report: ProgressCallback, token: CancelToken
     ) -> list[Path]:
         self._wait(token)
-        if isinstance(what, Reconstruction):
-            return export_head(what, self.head, choice.directory, choice.formats, stem)
-        return export_code(what, self.head, choice.directory, choice.formats, stem)
+        tools = ExportTools(self.head, self.expression, load_photo, lambda face, code: replace(face, code=code))
+        return export_people(people, tools, choice, report, token)
 
     def close(self) -> None:
         self.closed = True
