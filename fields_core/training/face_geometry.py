@@ -46,9 +46,10 @@ class FaceGeometry(nn.Module):
         super().__init__()
         if not head.has_landmarks:
             raise SettingsError(f"The head model {head.name} has no landmarks", remedy="Train with the open head.")
-        looked_at = head.region("face").clone()
-        looked_at[head.landmark_corners] = True
-        self.head = restricted(head, looked_at)
+        cornered = torch.zeros_like(head.region("face"))
+        cornered[head.landmark_corners] = True
+        self.head = restricted(head, head.region("face") | cornered)
+        self._cornered = restricted(head, cornered)  # a third of the vertices, and landmarks are asked for most
         self.eyelid_pairs = self._rows(EYELID_PAIRS)
         self.lip_pairs = self._rows(LIP_PAIRS)
 
@@ -62,8 +63,8 @@ class FaceGeometry(nn.Module):
 
     def landmarks(self, code: FaceCode) -> SeenLandmarks:
         """Landmarks of posed heads, (B) faces."""
-        vertices = self.head(code)
-        points = project(self.head.landmarks(vertices), code.camera)
+        vertices = self._cornered(code)
+        points = project(self._cornered.landmarks(vertices), code.camera)
         with torch.no_grad():
             normals = self._normals(vertices) * vertices.new_tensor([1.0, -1.0, -1.0])
             visible = contour_visibility(normals, self.landmark_ids)
@@ -77,7 +78,7 @@ class FaceGeometry(nn.Module):
     def _normals(self, vertices: Tensor) -> Tensor:
         """(B, L, 3) normals, model frame, of the triangles that the outline's landmarks lie in; 0 for the others."""
         oval = torch.isin(self.landmark_ids, self.landmark_ids.new_tensor(FACE_OVAL)).nonzero()[:, 0]
-        a, b, c = vertices[:, self.head.landmark_corners[oval]].unbind(dim=2)
+        a, b, c = vertices[:, self._cornered.landmark_corners[oval]].unbind(dim=2)
         normals = vertices.new_zeros(len(vertices), len(self.landmark_ids), 3)
         normals[:, oval] = torch.linalg.cross(b - a, c - a)
         return normals
