@@ -7,6 +7,7 @@ pixels.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -33,6 +34,25 @@ def crop_face(photo: Photo, face: DetectedFace, scale: float = 1.4, size: int = 
     Raises:
         ValueError: the scale is not positive, or the landmarks are not finite or all in one point.
     """
+    framing = frame_face(face, scale, size)
+    return FaceCrop(sample(photo.pixels, framing.crop_to_photo, size), framing.crop_to_photo, framing.landmarks)
+
+
+@dataclass(frozen=True, eq=False)
+class Framing:
+    """A `FaceCrop` without its picture."""
+
+    crop_to_photo: Similarity
+    landmarks: NDArray[np.float32]
+    """(478, 2) image frame."""
+
+
+def frame_face(face: DetectedFace, scale: float = 1.4, size: int = CROP_SIZE) -> Framing:
+    """Where `crop_face` cuts, for those who need no pixels.
+
+    Raises:
+        ValueError: as `crop_face`.
+    """
     points = face.landmarks[:, :2].astype(np.float64)
     if not math.isfinite(scale) or scale <= 0.0:
         raise ValueError(f"scale must be positive, found {scale}")
@@ -41,10 +61,8 @@ def crop_face(photo: Photo, face: DetectedFace, scale: float = 1.4, size: int = 
         raise ValueError("the landmarks of the face must be finite and distinct")
     side = scale * float((high - low).max())
     crop_to_photo = square_similarity((low + high) / 2.0, side, size, face.rotation_degrees)
-    inverse = invert(crop_to_photo)
-    landmarks = pixels_to_image(transform(inverse, points), size)
-    image = sample(photo.pixels, crop_to_photo, size)
-    return FaceCrop(image, crop_to_photo, landmarks.astype(np.float32))
+    landmarks = pixels_to_image(transform(invert(crop_to_photo), points), size)
+    return Framing(crop_to_photo, landmarks.astype(np.float32))
 
 
 def to_photo(points: NDArray[np.floating], crop: FaceCrop) -> NDArray[np.float64]:

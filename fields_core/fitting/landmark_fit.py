@@ -153,7 +153,7 @@ class LandmarkFitter:
             max_iterations=self.priors.max_iterations,
             tolerance=self.priors.tolerance,
         )
-        points = np.swapaxes(self._model.project(solution.x)[0], 1, 2)
+        points = np.swapaxes(self._model.points(solution.x), 1, 2)
         distance = np.linalg.norm(points - targets, axis=2).mean(axis=1)
         code = self._code(solution.x, initial)
         if shape is not None:
@@ -214,7 +214,7 @@ class LandmarkFitter:
         x[:, 0] = scale
         x[:, 1:3] = 0.0
         x = self._constraints.feasible(x)
-        shown = self._model.project(x)[0]  # (B, 2, L)
+        shown = self._model.points(x)  # (B, 2, L)
         missing = (middle - np.average(shown, axis=2, weights=self._trust)) / scale[:, None]
         x[:, 1:3] = missing * np.array([1.0, -1.0])
         return x

@@ -128,10 +128,16 @@ class LandmarkModel:
 
     def positions(self, x: Array) -> Array:
         """Landmarks in the model frame with the head unrotated, (B, N) -> (B, L, 3) metres."""
-        linear, rotations, _ = self._joint_rotations(x)
-        relative, _ = self._unrotated(linear, rotations)
+        linear, rotations = self._joint_rotations(x)
+        relative, _ = self._unrotated(linear, rotations[1:])
         root = self._root_base + linear @ self._root_directions.T
         return np.asarray(np.swapaxes(relative + root[:, :, None], 1, 2))
+
+    def points(self, x: Array) -> Array:
+        """Landmarks in the image frame, (B, N) -> (B, 2, L) x and y: `project` without the derivative."""
+        linear, rotations = self._joint_rotations(x)
+        relative, _ = self._unrotated(linear, rotations[1:])
+        return self._seen(x, linear, rotations[0], relative)
 
     def project(self, x: Array) -> tuple[Array, Array]:
         """Landmarks in the image frame and their derivative.
@@ -144,21 +150,18 @@ class LandmarkModel:
         """
         u = self.unknowns
         batch, n_linear = len(x), u.linear.stop - u.linear.start
-        linear, rotations, derivatives = self._joint_rotations(x)
+        linear, (G, *rotations) = self._joint_rotations(x)
+        dG, *derivatives = self._rotation_derivatives(x, [G, *rotations])  # (B, 3 components, 3, 3)
         relative, parts = self._unrotated(linear, rotations)  # (B, 3, L), per joint (B, 3, l)
-        G = rotation_matrices(x[:, u.head_pose])
-        dG = rotation_derivatives(x[:, u.head_pose], G)[:, :, :2]  # (B, 3 components, 2, 3)
         scale = x[:, :1]
         flip = scale[:, :, None] * np.array([[1.0], [-1.0]])  # (B, 2, 1)
-        shift = self._root_base[:2] + linear @ self._root_directions[:2].T + x[:, 1:3]  # (B, 2)
-        unscaled = G[:, :2] @ relative + shift[:, :, None]
-        points = flip * unscaled
+        points = self._seen(x, linear, G, relative)
 
         jacobian = np.zeros((batch, 2, self.count, u.size))
         jacobian[..., 0] = points / scale[:, :, None]
         jacobian[:, 0, :, 1] = scale
         jacobian[:, 1, :, 2] = -scale
-        turned = dG @ relative[:, None]  # (B, 3, 2, L)
+        turned = dG[:, :, :2] @ relative[:, None]  # (B, 3, 2, L)
         jacobian[..., u.head_pose] = np.moveaxis(turned * flip[:, None], 1, -1)
         M = flip * G[:, :2]  # (B, 2, 3)
         full = (M @ self._directions.reshape(3, -1)).reshape(batch, 2, self.count, -1)
@@ -184,17 +187,29 @@ class LandmarkModel:
         roll = np.zeros_like(pitch)
         return np.stack([pitch, yaw + vergence / 2, roll, pitch, yaw - vergence / 2, roll], axis=1)
 
-    def _joint_rotations(self, x: Array) -> tuple[Array, list[Array], list[Array]]:
-        """The linear unknowns with the pose features behind them (B, C + K), and R, dR of jaw, left and right eye."""
-        eyes = self.eye_poses(x)
-        vectors = [x[:, self.unknowns.jaw_pose], eyes[:, :3], eyes[:, 3:]]
-        rotations = [rotation_matrices(vector) for vector in vectors]
-        derivatives = [rotation_derivatives(v, R) for v, R in zip(vectors, rotations, strict=True)]
+    def _seen(self, x: Array, linear: Array, G: Array, relative: Array) -> Array:
+        """(B, 2, L) image frame: landmarks relative to the root, turned by the head pose, through the camera."""
+        flip = x[:, :1, None] * np.array([[1.0], [-1.0]])  # (B, 2, 1)
+        shift = self._root_base[:2] + linear @ self._root_directions[:2].T + x[:, 1:3]  # (B, 2)
+        return np.asarray(flip * (G[:, :2] @ relative + shift[:, :, None]))
+
+    def _vectors(self, x: Array) -> Array:
+        """(B, 4, 3) axis-angle of head, jaw, left and right eye."""
+        u = self.unknowns
+        return np.concatenate([x[:, u.head_pose], x[:, u.jaw_pose], self.eye_poses(x)], axis=1).reshape(len(x), 4, 3)
+
+    def _rotation_derivatives(self, x: Array, rotations: list[Array]) -> list[Array]:
+        """(B, 3 components, 3, 3) of head, jaw, left and right eye."""
+        return list(np.moveaxis(rotation_derivatives(self._vectors(x), np.stack(rotations, axis=1)), 1, 0))
+
+    def _joint_rotations(self, x: Array) -> tuple[Array, list[Array]]:
+        """The linear unknowns with the pose features behind them (B, C + K), and R of head, jaw, left and right eye."""
+        rotations = list(np.moveaxis(rotation_matrices(self._vectors(x)), 1, 0))
         features = np.zeros((len(x), 36))  # FLAME: (R - I) of joints 1 to 4, nine each
-        for k, R in enumerate(rotations):
+        for k, R in enumerate(rotations[1:]):
             features[:, 9 * (k + 1) : 9 * (k + 2)] = (R - np.eye(3)).reshape(-1, 9)
         linear = np.concatenate([x[:, self.unknowns.linear], features[:, self._feature_columns]], axis=1)
-        return linear, rotations, derivatives
+        return linear, rotations
 
     def _unrotated(self, linear: Array, rotations: list[Array]) -> tuple[Array, list[Array]]:
         """Landmarks relative to the root with the head unrotated (B, 3, L), and each joint's part before it turns."""

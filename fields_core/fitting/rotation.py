@@ -21,8 +21,9 @@ def cross_matrix(vectors: Array) -> Array:
 
 
 def rotation_matrices(vectors: Array) -> Array:
-    """Axis-angle (B, 3) radians -> (B, 3, 3)."""
-    return np.asarray(Rotation.from_rotvec(vectors).as_matrix(), dtype=np.float64)
+    """Axis-angle (..., 3) radians -> (..., 3, 3)."""
+    matrices = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix()
+    return np.asarray(matrices, dtype=np.float64).reshape(*vectors.shape, 3)
 
 
 def axis_angles(matrices: Array) -> Array:
@@ -41,8 +42,9 @@ def rotation_derivatives(vectors: Array, matrices: Array) -> Array:
     """
     squared = (vectors**2).sum(-1)[..., None, None, None]
     columns = np.swapaxes(np.eye(3) - matrices, -1, -2)  # row k holds (I - R) e_k
-    turned = cross_matrix(np.cross(vectors[..., None, :], columns))
-    numerator = vectors[..., :, None, None] * cross_matrix(vectors)[..., None, :, :] + turned
+    cross = cross_matrix(vectors)
+    turned = cross_matrix(columns @ np.swapaxes(cross, -1, -2))  # row k: vector x (I - R) e_k
+    numerator = vectors[..., :, None, None] * cross[..., None, :, :] + turned
     general = numerator / np.maximum(squared, _SMALL**2)
     tangent = np.where(squared < _SMALL**2, cross_matrix(np.eye(3)), general)
     return np.asarray(tangent @ matrices[..., None, :, :])

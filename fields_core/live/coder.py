@@ -50,7 +50,14 @@ class FaceFollower(Protocol):
 
 
 class FaceCoder(Protocol):
-    """Makes a follower for every person."""
+    """Makes a follower for every person.
+
+    Attributes:
+        needs_pixels: whether its followers look at the crop's picture; where none does, none is cut out.
+    """
+
+    @property
+    def needs_pixels(self) -> bool: ...
 
     def follow(self) -> FaceFollower: ...
 
@@ -65,6 +72,8 @@ class FittedCoder:
     Raises:
         FitError: the head model has no landmarks.
     """
+
+    needs_pixels = False
 
     def __init__(self, head: HeadModel, priors: FitPriors | None = None) -> None:
         self._head, self._priors = head, priors or FitPriors()
@@ -108,6 +117,8 @@ class EncodedCoder:
     Raises:
         ModelFileError: the encoder's codes are not of this head model.
     """
+
+    needs_pixels = True
 
     def __init__(self, encoder: EncoderRuntime, head: HeadModel) -> None:
         from fields_core.fitting.encoded_fit import EncodedFit  # 180 MB of libraries that a fit does not need

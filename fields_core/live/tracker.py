@@ -8,8 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from fields_core.datatypes import DetectedFace, FaceCode, Photo
-from fields_core.detection.crop import crop_face
+import numpy as np
+
+from fields_core.datatypes import CROP_SIZE, DetectedFace, FaceCode, FaceCrop, Photo
+from fields_core.detection.crop import crop_face, frame_face
 from fields_core.detection.face_detector import FaceDetector
 from fields_core.errors import FitError
 from fields_core.head.model import HeadModel
@@ -172,7 +174,7 @@ class Tracker:
         """The tracked face and the seconds spent on its raw code."""
         start = time.perf_counter()
         upright = person.upright(face)
-        crop = crop_face(photo, upright)
+        crop = crop_face(photo, upright) if self._coder.needs_pixels else _unseen(upright)
         try:
             result = person.follow(crop, face.scores)
         except FitError:
@@ -182,3 +184,13 @@ class Tracker:
             return person.miss(self._adjustment, seconds), took
         tracked = person.see(upright, crop, result, self._adjustment, seconds)
         return person.felt(tracked, self._emotion(tracked.code) if self._emotion else None), took
+
+
+_NOTHING = np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8)
+_NOTHING.flags.writeable = False  # one picture for all who do not look at it
+
+
+def _unseen(face: DetectedFace) -> FaceCrop:
+    """The crop of a face without its picture: a millisecond less a frame."""
+    framing = frame_face(face)
+    return FaceCrop(_NOTHING, framing.crop_to_photo, framing.landmarks)
