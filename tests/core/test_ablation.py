@@ -25,9 +25,9 @@ from fields_core.evaluation.ablation import (
 from fields_core.evaluation.ablation_report import AblationScorer, ScoredRun, Scores, ablation_tables
 from fields_core.evaluation.rendered import RenderedHeads
 from fields_core.evaluation.results import Spread
-from fields_core.progress import CancelToken
+from fields_core.progress import Cancelled, CancelToken
 from fields_core.training.config import StageConfig, save_config
-from fields_core.training.events import StageStarted, TrainingEvent
+from fields_core.training.events import StageStarted, StepDone, TrainingEvent
 from fields_core.training.run import RunRequest, run
 from tests.heads import tiny_head_file
 from tests.training_data import TINY, egg, random_code, write_data
@@ -118,6 +118,21 @@ def test_finished_runs_are_not_repeated_and_others_are_refused(data: Path, start
     with pytest.raises(SettingsError, match="cannot be compared") as refusal:
         list(train_runs(elsewhere, ignore, CancelToken()))
     assert refusal.value.found == "another start"
+
+
+def test_an_interrupted_ablation_goes_on_within_the_run(data: Path, start: Path, tmp_path: Path) -> None:
+    plan = AblationPlan(CONFIG, data, start, tmp_path, chosen_variants(("full",)), seeds=1, head=data / "egg.npz")
+    token, events = CancelToken(), list[TrainingEvent]()
+
+    def stop_in_step_b(event: TrainingEvent) -> None:
+        if isinstance(event, StepDone) and event.stage == "b":
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        list(train_runs(plan, stop_in_step_b, token))
+    (one,) = train_runs(plan, events.append, CancelToken())
+    assert one.finished
+    assert [(event.stage, event.step) for event in events if isinstance(event, StageStarted)] == [("b", 1)]
 
 
 def scores(accuracy: float, ratio: float) -> Scores:
