@@ -28,13 +28,16 @@ from fields_app.controllers.export import ExportController  # noqa: E402
 from fields_app.controllers.expression import ExpressionController  # noqa: E402
 from fields_app.controllers.people import PeopleController  # noqa: E402
 from fields_app.controllers.projects import SUFFIX, ProjectsController  # noqa: E402
+from fields_app.controllers.recent import RecentController  # noqa: E402
 from fields_app.controllers.reconstruction import ReconstructionController  # noqa: E402
 from fields_app.controllers.takes import TakeController  # noqa: E402
 from fields_app.controllers.viewing import ViewController  # noqa: E402
-from fields_app.dialogs.about import AboutDialog  # noqa: E402
 from fields_app.dialogs.export_dialog import ExportDialog  # noqa: E402
+from fields_app.dialogs.log_viewer import log_file  # noqa: E402
 from fields_app.main_window import MainWindow  # noqa: E402
+from fields_app.menus.help_menu import HelpMenu  # noqa: E402
 from fields_app.menus.people_menu import PeopleMenu  # noqa: E402
+from fields_app.menus.preferences_menu import PreferencesMenu  # noqa: E402
 from fields_app.menus.project_menu import ProjectMenu  # noqa: E402
 from fields_app.menus.take_menu import SUFFIX as TAKE_SUFFIX  # noqa: E402
 from fields_app.menus.take_menu import TakeMenu  # noqa: E402
@@ -42,13 +45,15 @@ from fields_app.session import Session  # noqa: E402
 from fields_app.settings import Settings  # noqa: E402
 from fields_app.take_state import TakeState  # noqa: E402
 from fields_app.workers.job import JobThread  # noqa: E402
+from fields_core.threads import use_threads  # noqa: E402
 
 _log = logging.getLogger("fields_app")
 
 
-def load_engine() -> Engine:
+def load_engine(threads: int = 1) -> Engine:
     """Import the core and build its engine: seconds, so on a worker thread."""
     bootstrap.import_core()
+    use_threads(threads)
     from fields_app.controllers.core_engine import CoreEngine
 
     return CoreEngine()
@@ -81,6 +86,9 @@ class Workbench(QObject):
         self.export = ExportController(self.session, self.messages, self.settings, self)
         self.projects = ProjectsController(self.session, self.messages, self.settings, self)
         self.project_menu = ProjectMenu(self.window, self.projects, self.settings, self)
+        self.recent = RecentController(self.messages, self.settings, self)
+        self.preferences = PreferencesMenu(self.window, self.projects.autosave, self.settings, self)
+        self.help = HelpMenu(self.window, self)
         self.people = PeopleController(self.session, self.editing, self.messages, self)
         self.people_menu = PeopleMenu(self.window, self.session, self.people, self.reconstruction, self)
         self.viewing = ViewController(self.session, self.window.viewport, self.messages, self.settings.view, self)
@@ -108,6 +116,8 @@ class Workbench(QObject):
     def stop(self) -> None:
         """End all threads and free the renderer and the detector; harmless when called twice."""
         self.projects.stop()
+        self.recent.stop()
+        self.help.stop()
         self.people.stop()
         self.reconstruction.stop()
         self.emotion.stop()
@@ -133,7 +143,10 @@ class Workbench(QObject):
         window.export_action.triggered.connect(self._ask_export)
         self.export.exported.connect(window.exported.show_files)
         window.refine_action.triggered.connect(self.reconstruction.refine)
-        window.about_action.triggered.connect(lambda: AboutDialog(window).open())
+        photo.invitation.project_requested.connect(self.projects.open)
+        self.projects.recent_changed.connect(self.recent.refresh)
+        self.recent.listed.connect(photo.invitation.set_recent)
+        self.recent.refresh()
         photo.open_requested.connect(self._ask_photos)
         photo.sample_requested.connect(self.reconstruction.open_sample)
         photo.paste_requested.connect(self._paste)
@@ -178,6 +191,7 @@ class Workbench(QObject):
         self.session.set_parameters(engine.parameters, engine.rest_head())
         self.projects.set_engine(engine)
         self.takes.set_head(engine.head)
+        self.recent.start()
         self.project_menu.offer_recovery()
         self.ready.emit()
 
@@ -248,8 +262,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     application.setApplicationName("FIELDS")
     application.setDesktopFileName("fields-app")
     _log_to_file()
-    style.apply(application)
-    workbench = Workbench()
+    settings = Settings()
+    style.apply(application, settings.preferences.theme)
+    workbench = Workbench(lambda: load_engine(settings.preferences.threads), settings)
     catch_exceptions(workbench)
     workbench.show()
     photos = [Path(argument) for argument in application.arguments()[1:]]
@@ -272,11 +287,10 @@ def _quit_on_interrupt(workbench: Workbench) -> QTimer:
 
 
 def _log_to_file() -> None:
-    import platformdirs
-
     try:
-        folder = platformdirs.user_log_path("fields", appauthor=False, ensure_exists=True)
-        handler = logging.handlers.RotatingFileHandler(folder / "fields-app.log", maxBytes=1_000_000, backupCount=2)
+        path = log_file()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2)
     except OSError as error:  # a read-only home is no reason not to start
         _log.warning("no log file: %s", error)
         return

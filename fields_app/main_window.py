@@ -28,6 +28,8 @@ from fields_app.panels.viewport import Viewport
 from fields_app.session import Session
 from fields_app.settings import Settings
 
+_FIRST_SIZES = (470, 580, style.SLIDERS_WIDTH)
+
 
 class MainWindow(QMainWindow):
     """Photo on the left, head in the middle, sliders on the right, messages below.
@@ -153,7 +155,7 @@ class MainWindow(QMainWindow):
         self.quit_action = self._action(file, self.tr("&Quit"), "Ctrl+Q", "", self.close)
 
         edit = self.menuBar().addMenu(self.tr("&Edit"))
-        self._edit_menu = edit
+        self.edit_menu = edit
         self.refine_action = self._action(
             edit, self.tr("&Refine fit"), "Ctrl+R", self.tr("Fits the head to the photo again, from where it is")
         )
@@ -177,11 +179,12 @@ class MainWindow(QMainWindow):
         self._action(view, self.tr("&Mesh over photo"), "Ctrl+M", "", self.photo.mesh_box.toggle)
         self.viewport.tools.fill(view)
 
-        self.about_action = self._action(self.menuBar().addMenu(self.tr("&Help")), self.tr("&About FIELDS"), "F1")
+        self.help_menu = self.menuBar().addMenu(self.tr("&Help"))
+        self.about_action = self._action(self.help_menu, self.tr("&About FIELDS"), "", self.tr("Version and licences"))
 
     def add_undo(self, stack: QUndoStack) -> None:
         """Undo and redo at the top of the Edit menu, with the name of the step."""
-        first = self._edit_menu.actions()[0]
+        first = self.edit_menu.actions()[0]
         self.undo_action = stack.createUndoAction(self, self.tr("&Undo"))
         self.redo_action = stack.createRedoAction(self, self.tr("&Redo"))
         for action, keys in (
@@ -189,8 +192,8 @@ class MainWindow(QMainWindow):
             (self.redo_action, QKeySequence.StandardKey.Redo),
         ):
             action.setShortcuts(QKeySequence.keyBindings(keys))
-            self._edit_menu.insertAction(first, action)
-        self._edit_menu.insertSeparator(first)
+            self.edit_menu.insertAction(first, action)
+        self.edit_menu.insertSeparator(first)
 
     def _action(
         self,
@@ -266,9 +269,15 @@ class MainWindow(QMainWindow):
         name = self.project_name
         self.setWindowTitle(f"{name}[*] – FIELDS" if name else "FIELDS[*]")
 
+    def reset_layout(self) -> None:
+        """Window and panels as at the very first start."""
+        self.showNormal()
+        self.resize(self.sizeHint().boundedTo(self.screen().availableSize() * 0.96))
+        self._splitter.setSizes(list(_FIRST_SIZES))
+
     def _restore(self) -> None:
         if self._settings.geometry.isEmpty() or not self.restoreGeometry(self._settings.geometry):
             room = self.screen().availableSize()
             self.resize(self.sizeHint().boundedTo(room * 0.96))
         if self._settings.splitter.isEmpty() or not self._splitter.restoreState(self._settings.splitter):
-            self._splitter.setSizes([470, 580, style.SLIDERS_WIDTH])
+            self._splitter.setSizes(list(_FIRST_SIZES))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 from fields_app.export_settings import ExportChoice, ExportSettings
+from fields_app.preferences import Preferences
 from fields_app.take_settings import TakeSettings
+from fields_app.units import Units
 from fields_app.view_settings import ViewSettings
 from fields_core.assets import user_data_folder
 
@@ -88,6 +91,34 @@ class Settings:
         """ "auto", "opengl" or "image": which viewport backend to use."""
         value = str(self._store.value("viewport/backend", "auto"))
         return value if value in ("auto", "opengl", "image") else "auto"
+
+    @property
+    def preferences(self) -> Preferences:
+        theme = str(self._store.value("window/theme", "dark"))
+        return Preferences(
+            photo_folder=self.photo_folder,
+            project_folder=self.project_folder,
+            export_folder=self.export.directory,
+            theme=theme if theme in ("dark", "light") else "dark",
+            units=Units(self._flag("units/radians", False), self._flag("units/percent", False)),
+            threads=self._integer("core/threads", 1, 1, 256),
+            viewport=self.viewport,
+            autosave_seconds=self.autosave_seconds,
+        )
+
+    @preferences.setter
+    def preferences(self, chosen: Preferences) -> None:
+        self.photo_folder, self.project_folder = chosen.photo_folder, chosen.project_folder
+        self.export = replace(self.export, directory=chosen.export_folder)
+        self.autosave_seconds = chosen.autosave_seconds
+        for key, value in (
+            ("window/theme", chosen.theme),
+            ("units/radians", chosen.units.radians),
+            ("units/percent", chosen.units.percent),
+            ("core/threads", chosen.threads),
+            ("viewport/backend", chosen.viewport),
+        ):
+            self._store.setValue(key, value)
 
     @property
     def recent_projects(self) -> tuple[Path, ...]:

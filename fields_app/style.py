@@ -1,6 +1,12 @@
-"""Colours, fonts and spacing of the window, in one place."""
+"""Colours, fonts and spacing of the window, in one place.
+
+The colours below are those of the dark theme; `apply` puts another theme's into their places. Read them as
+``style.TEXT`` when painting, never with ``from``.
+"""
 
 from __future__ import annotations
+
+import re
 
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
@@ -27,6 +33,8 @@ ACCENT_DEEP = "#23564f"
 ON_ACCENT = "#0c1a18"
 WARNING = "#e0af68"
 ERROR = "#e8776f"
+WARNING_BACK = "#2e281d"
+ERROR_BACK = "#33211f"
 
 # The viewport.
 VIEW_TOP = "#343a44"
@@ -46,16 +54,29 @@ SLIDERS_WIDTH = 400
 _FONT_FAMILIES = ("Inter", "Segoe UI", "SF Pro Text", "Helvetica Neue", "Noto Sans", "Ubuntu", "Cantarell", "Open Sans")
 _FONT_POINTS = 9.5
 
+_LIGHT = {
+    "CANVAS": "#e4e7eb", "WINDOW": "#f1f2f5", "PANEL": "#fbfbfc", "RAISED": "#e9ebef", "HOVER": "#dde1e7",
+    "BORDER": "#d6dae0", "BORDER_STRONG": "#aeb5bf",
+    "TEXT": "#1c2026", "TEXT_SOFT": "#434b56", "TEXT_FAINT": "#666e79", "TEXT_DISABLED": "#a0a7b0",
+    "ACCENT": "#23867a", "ACCENT_BRIGHT": "#14695e", "ACCENT_DEEP": "#bfe2dc", "ON_ACCENT": "#ffffff",
+    "WARNING": "#8f5f00", "ERROR": "#b3362c", "WARNING_BACK": "#fbf1da", "ERROR_BACK": "#fbe7e5",
+}  # fmt: skip
+THEMES = {"dark": {name: globals()[name] for name in _LIGHT}, "light": _LIGHT}
+"""Colours by theme. The 3D view keeps its own: a head is judged against the same background in both."""
+
 # QDarkStyle's blue greys become the neutral ones above.
 _RECOLOUR = {
-    "#19232D": WINDOW, "#293544": PANEL, "#37414F": RAISED, "#455364": BORDER, "#54687A": HOVER,
-    "#60798B": BORDER_STRONG,
-    "#DFE1E2": TEXT, "#C0C4C8": TEXT_SOFT, "#ACB1B6": TEXT_SOFT, "#9DA9B5": TEXT_FAINT, "#788D9C": TEXT_DISABLED,
-    "#26486B": ACCENT_DEEP, "#346792": ACCENT_DEEP, "#1A72BB": ACCENT, "#259AE9": ACCENT_BRIGHT,
-    "#37AEFE": ACCENT_BRIGHT,
+    "COLOR_BACKGROUND_1": "WINDOW", "COLOR_BACKGROUND_2": "PANEL", "COLOR_BACKGROUND_3": "RAISED",
+    "COLOR_BACKGROUND_4": "BORDER", "COLOR_BACKGROUND_5": "HOVER", "COLOR_BACKGROUND_6": "BORDER_STRONG",
+    "COLOR_TEXT_1": "TEXT", "COLOR_TEXT_2": "TEXT_SOFT", "COLOR_TEXT_3": "TEXT_SOFT", "COLOR_TEXT_4": "TEXT_FAINT",
+    "COLOR_DISABLED": "TEXT_DISABLED",
+    "COLOR_ACCENT_1": "ACCENT_DEEP", "COLOR_ACCENT_2": "ACCENT_DEEP", "COLOR_ACCENT_3": "ACCENT",
+    "COLOR_ACCENT_4": "ACCENT_BRIGHT", "COLOR_ACCENT_5": "ACCENT_BRIGHT",
 }  # fmt: skip
 
-_RULES = f"""
+
+def _rules() -> str:
+    return f"""
 QMainWindow, QDialog {{ background: {WINDOW}; }}
 QToolTip {{ background: {RAISED}; color: {TEXT}; border: 1px solid {BORDER_STRONG}; padding: 5px 7px; }}
 QMenuBar {{ background: {WINDOW}; border: none; padding: 2px 6px; }}
@@ -66,6 +87,7 @@ QMenu::item {{ padding: 6px 26px 6px 22px; }}
 QMenu::item:selected {{ background: {ACCENT_DEEP}; color: {TEXT}; }}
 QMenu::item:disabled {{ color: {TEXT_DISABLED}; background: transparent; }}
 QMenu::separator {{ height: 1px; background: {BORDER}; margin: 5px 10px; }}
+QSplitter {{ background: {WINDOW}; border: none; }}
 QSplitter::handle {{ background: {WINDOW}; border: none; image: none; }}
 QSplitter::handle:horizontal {{ width: 8px; }}
 QSplitter::handle:hover {{ background: {RAISED}; }}
@@ -138,25 +160,33 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QProgressBar {{ background: {CANVAS}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }}
 QProgressBar::chunk {{ background: {ACCENT}; border-radius: 3px; }}
 QFrame#messageBar {{ background: {WINDOW}; border: none; border-top: 1px solid {BORDER}; border-radius: 0; }}
-QFrame#messageBar[kind="error"] {{ background: #33211f; border-top: 1px solid {ERROR}; }}
-QFrame#messageBar[kind="warning"] {{ background: #2e281d; border-top: 1px solid {WARNING}; }}
+QFrame#messageBar[kind="error"] {{ background: {ERROR_BACK}; border-top: 1px solid {ERROR}; }}
+QFrame#messageBar[kind="warning"] {{ background: {WARNING_BACK}; border-top: 1px solid {WARNING}; }}
 QPlainTextEdit {{ background: {CANVAS}; border: 1px solid {BORDER}; border-radius: {RADIUS}px; color: {TEXT_SOFT};
     padding: 4px; }}
 QListWidget {{ background: transparent; border: none; }}
 QListWidget::item {{ border-radius: {RADIUS}px; padding: 3px; color: {TEXT_SOFT}; }}
 QListWidget::item:selected {{ background: {ACCENT_DEEP}; color: {TEXT}; }}
 QListWidget::item:hover:!selected {{ background: {RAISED}; }}
+QListWidget#cards::item {{ padding: 5px 8px; }}
+QTreeWidget {{ background: {PANEL}; border: 1px solid {BORDER}; border-radius: {RADIUS}px; color: {TEXT};
+    alternate-background-color: {PANEL}; }}
+QTreeWidget::item {{ padding: 4px 6px; border: none; }}
+QTreeWidget::item:selected {{ background: {ACCENT_DEEP}; color: {TEXT}; }}
+QTreeWidget::item:hover:!selected {{ background: {RAISED}; color: {TEXT}; }}
+QTreeWidget::item:disabled {{ color: {TEXT_DISABLED}; }}
+QDialog#palette {{ background: {PANEL}; border: 1px solid {BORDER_STRONG}; border-radius: 8px; }}
+QLabel#key {{ background: {RAISED}; border: 1px solid {BORDER_STRONG}; border-radius: 4px; padding: 1px 6px;
+    color: {TEXT}; }}
+QLabel#dropHint {{ background: {WINDOW}; border: 2px solid {ACCENT}; border-radius: 8px; color: {TEXT};
+    font-size: 15pt; font-weight: 600; }}
 QGraphicsView {{ background: {CANVAS}; border: none; border-radius: 6px; }}
 """
 
 
-def apply(application: QApplication) -> None:
-    """Give the application its dark theme, font and palette."""
-    import qdarkstyle
-
-    sheet: str = qdarkstyle.load_stylesheet(qt_api="pyside6")
-    for theirs, ours in _RECOLOUR.items():
-        sheet = sheet.replace(theirs, ours).replace(theirs.lower(), ours)
+def apply(application: QApplication, theme: str = "dark") -> None:
+    """Give the application its theme ("dark" or "light"), font and palette; also to windows that are open."""
+    globals().update(THEMES[theme])
     font = QFont(application.font())
     installed = set(QFontDatabase.families())
     for family in _FONT_FAMILIES:
@@ -177,4 +207,16 @@ def apply(application: QApplication) -> None:
     ):
         palette.setColor(role, QColor(colour))
     application.setPalette(palette)
-    application.setStyleSheet(sheet + _RULES)
+    application.setStyleSheet(_base_sheet(theme) + _rules())
+
+
+def _base_sheet(theme: str) -> str:
+    """QDarkStyle in our colours."""
+    import qdarkstyle
+    from qdarkstyle.dark.palette import DarkPalette
+    from qdarkstyle.light.palette import LightPalette
+
+    theirs = DarkPalette if theme == "dark" else LightPalette
+    sheet: str = qdarkstyle.load_stylesheet(qt_api="pyside6", palette=theirs)
+    ours = {getattr(theirs, name).lower(): THEMES[theme][role] for name, role in _RECOLOUR.items()}
+    return re.sub("#[0-9a-fA-F]{6}", lambda colour: ours.get(colour[0].lower(), colour[0]), sheet)

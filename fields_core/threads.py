@@ -1,10 +1,19 @@
-"""How many threads numeric libraries take. Imports nothing heavy: they read the environment when they are imported."""
+"""How many threads numeric libraries take. They read the environment when they are imported."""
 
 from __future__ import annotations
 
 import os
 
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def use_threads(count: int) -> None:
+    """Let torch and OpenCV take this many threads, from now on and in new threads. Imports both."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
 
 
 def prefer_one_thread() -> None:

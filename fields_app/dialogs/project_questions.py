@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QLocale, Qt
+from PySide6.QtCore import QCoreApplication, QDateTime, QLocale, Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QMessageBox, QWidget
 
@@ -77,7 +77,7 @@ def ask_recover(
     Args:
         what: what is in it, for the user.
     """
-    when = QLocale().toString(left.saved, QLocale.FormatType.ShortFormat)
+    when = QLocale().toString(QDateTime.fromSecsSinceEpoch(int(left.saved.timestamp())), QLocale.FormatType.ShortFormat)
     text = _tr("FIELDS ended unexpectedly with unsaved work of %1.").replace("%1", when)
     return _shown(
         Question(

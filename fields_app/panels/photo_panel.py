@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from fields_app import style
 from fields_app.panels.photo_view import PhotoView
+from fields_app.panels.welcome import Welcome
 from fields_app.session import Session
 
 _THUMBNAIL = 64
@@ -56,7 +57,7 @@ class PhotoPanel(QFrame):
         self.face_button.setObjectName("quiet")
         self.face_button.setToolTip(self.tr("Close up on the selected face (F)"))
         self.view = PhotoView(session, self)
-        self.invitation = _Invitation(self.view)
+        self.invitation = Welcome(self.view)
         self.landmarks_box = QCheckBox(self.tr("Landmarks"), self)
         self.landmarks_box.setChecked(True)
         self.landmarks_box.setToolTip(self.tr("The 478 points that the detector found"))
@@ -208,35 +209,3 @@ class _ElidedLabel(QLabel):
         painter.setPen(self.palette().color(self.foregroundRole()))
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
-
-
-class _Invitation(QWidget):
-    """What an empty photo panel says: what to do, in three ways."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("plain")
-        title = QLabel(self.tr("Drop a photo here"), self)
-        title.setObjectName("invitation")
-        text = QLabel(self.tr("A file, a whole folder, or a picture from the clipboard.\nOne face or many."), self)
-        text.setObjectName("soft")
-        self.open_button = QPushButton(self.tr("Open photo …"), self)
-        self.open_button.setObjectName("primary")
-        self.paste_button = QPushButton(self.tr("Paste"), self)
-        self.sample_button = QPushButton(self.tr("Try the sample photo"), self)
-        self.sample_button.setObjectName("quiet")
-        for label in (title, text):
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(style.SMALL)
-        buttons.addStretch(1)
-        buttons.addWidget(self.open_button)
-        buttons.addWidget(self.paste_button)
-        buttons.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setSpacing(style.MEDIUM)
-        layout.addWidget(title)
-        layout.addWidget(text)
-        layout.addSpacing(style.SMALL)
-        layout.addLayout(buttons)
-        layout.addWidget(self.sample_button, 0, Qt.AlignmentFlag.AlignHCenter)

@@ -24,6 +24,7 @@ from fields_app.panels.slider_row import SliderRow
 from fields_app.panels.value_slider import ValueSlider
 from fields_app.parameters import GROUPS, Parameter, read_all
 from fields_app.session import Session
+from fields_app.units import Units
 
 
 class _Section(QWidget):
@@ -96,6 +97,7 @@ class SlidersPanel(QFrame):
         self.setObjectName("card")
         self._session = session
         self._sliders: dict[str, ValueSlider] = {}
+        self._units = Units()
         self._sections: list[_Section] = []
 
         title = QLabel(self.tr("Expression"), self)
@@ -161,6 +163,12 @@ class SlidersPanel(QFrame):
         session.selection_changed.connect(self._show_references)
         self._build()
 
+    def set_units(self, units: Units) -> None:
+        """Show and read numbers in these units from now on."""
+        self._units = units
+        for slider in self._sliders.values():
+            slider.number.set_units(units)
+
     def slider(self, key: str) -> ValueSlider:
         """The slider of a parameter."""
         return self._sliders[key]
@@ -216,6 +224,7 @@ class SlidersPanel(QFrame):
     def _connect(self, slider: ValueSlider) -> None:
         key = slider.parameter.key
         self._sliders[key] = slider
+        slider.number.set_units(self._units)
         slider.edited.connect(lambda value: self.value_edited.emit(key, value))
         slider.finished.connect(self.edit_finished)
         slider.reset_requested.connect(lambda: self.reset_requested.emit((key,)))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSizePolicy, QSlider, QWidget
 
 from fields_app import style
 from fields_app.parameters import Parameter
+from fields_app.units import Units
 
 _STEPS = 1000
 _HANDLE = 5.0  # radius
@@ -104,6 +103,7 @@ class _NumberField(QLineEdit):
     def __init__(self, unit: str, parent: QWidget) -> None:
         super().__init__(parent)
         self._unit = unit
+        self._format = Units().format_of(unit)
         self._value = 0.0
         self.setObjectName("value")
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -113,7 +113,11 @@ class _NumberField(QLineEdit):
 
     def set_value(self, value: float) -> None:
         self._value = value
-        self.setText(self._format(value))
+        self.setText(self._format.write(value))
+
+    def set_units(self, units: Units) -> None:
+        self._format = units.format_of(self._unit)
+        self.set_value(self._value)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
@@ -127,20 +131,13 @@ class _NumberField(QLineEdit):
             super().keyPressEvent(event)
 
     def _finish(self) -> None:
-        if self.text() == self._format(self._value):
+        if self.text() == self._format.write(self._value):
             return
-        try:
-            value = float(self.text().replace(",", ".").replace("−", "-").removesuffix(self._unit))
-        except ValueError:
-            value = math.nan
-        if math.isfinite(value):
+        value = self._format.read(self.text())
+        if value is not None:
             self.entered.emit(value)
         else:
             self.set_value(self._value)
-
-    def _format(self, value: float) -> str:
-        decimals = {"": 2, "%": 0}.get(self._unit, 1)
-        return f"{value + 0.0:.{decimals}f}{self._unit}".replace("-0.0°", "0.0°").replace("-0.00", "0.00")
 
 
 class ValueSlider(QWidget):
