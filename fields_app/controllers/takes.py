@@ -235,7 +235,8 @@ class TakeController(QObject):
         self.player.pause()
         self._state.set_take(take, edits)
         self._request_clip()
-        people = self.tr("%n face(s)", "", len(take.tracks))
+        count = len(take.tracks)
+        people = self.tr("one face") if count == 1 else self.tr("%1 faces").replace("%1", str(count))
         self._messages.show_info(take.note or f"{take.name}: {take.duration:.1f} s, {people}")
 
     def _exported(self, paths: list[Path]) -> None:

@@ -63,7 +63,7 @@ class TakeMenu(QObject):
         bar.insertMenu(bar.actions()[-1], menu)  # Help stays last
         player = self._controller.player
         self.open_action = self._action(
-            menu, self.tr("&Open take …"), "Ctrl+T", self.tr("A recorded take (.take)"), self._ask_take
+            menu, self.tr("&Open take …"), "Ctrl+Shift+T", self.tr("A recorded take (.take)"), self._ask_take
         )
         menu.addSeparator()
         self.play_action = self._action(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--coder", choices=CODERS, default="auto", help="fit landmarks, or ask the encoder (default: it, if installed)"
     )
     parser.add_argument("--head", metavar="FILE", help="another head model: .npz, or FLAME 2020/2023 .pkl")
+    parser.add_argument(
+        "--stream",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="also send every face on while it is tracked: vmc://HOST:PORT or livelink://HOST:PORT/SUBJECT; vmc or "
+        "livelink alone is this computer. May be given more than once",
+    )
     parser.set_defaults(run=run)
 
 
@@ -58,6 +67,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from fields_core.live.person import TrackerSettings
     from fields_core.live.pipeline import LivePipeline
     from fields_core.live.tracker import Tracker
+    from fields_core.streams.stream import open_stream
     from fields_core.takes.recorder import TakeRecorder
 
     head = load_head(Path(arguments.head).expanduser() if arguments.head else None)
@@ -73,12 +83,16 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return Tracker(head, coder, settings, networks.emotion, max_faces=arguments.faces)
 
     tally = _Tally(arguments.seconds)
-    with TakeRecorder(take, head, source=source.name, pictures=arguments.video) as recorder:
+    with contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(contextlib.closing(open_stream(to, head))) for to in arguments.stream]
+        recorder = stack.enter_context(TakeRecorder(take, head, source=source.name, pictures=arguments.video))
 
         def keep(result: LiveResult) -> None:
             if tally.wants(result):
                 recorder.write(result.tracked, result.frame)
                 tally.add(result)
+                for stream in streams:
+                    stream.send(result.tracked)
 
         pipeline = LivePipeline(source, make_tracker, keep, lossless=True)
         try:
@@ -88,6 +102,11 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             if not tally.frames:
                 recorder.close()
                 take.unlink(missing_ok=True)  # the source never came: an empty take helps nobody
+    for address, stream in zip(arguments.stream, streams, strict=True):
+        sender = stream.sender
+        terminal.note(f"{address}: {sender.sent} frames sent, {sender.skipped} skipped, {sender.failed} failed")
+        if sender.last_error:
+            terminal.warn(f"{address}: {sender.last_error}")
     terminal.note(_summary(take, tally, pipeline.counters))
     return 0 if tally.faces else 1
 

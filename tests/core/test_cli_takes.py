@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage import data
 
 from fields_core.cli import main
 from fields_core.head import HeadModel, save_code
+from fields_core.streams.udp import UdpSender
 from fields_core.takes.edits import TakeEdits, save_edits
 from tests.heads import tiny_head, tiny_head_file
 from tests.takes import record
@@ -119,3 +122,38 @@ def test_shows_what_takes_hold(run: Run, take: Path, tmp_path: Path) -> None:
     line = next(line for line in out.splitlines() if "clip.take" in line)
     assert line.split()[1:] == ["2.0", "60", "30.0", "1", "yes", "tests"]
     assert run("takes", "show", tmp_path / "none.take")[0] == 2
+
+
+def test_track_sends_what_it_sees(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[object] = []
+
+    class Listening:
+        def __init__(self, *_: object) -> None:
+            self.sender = UdpSender("127.0.0.1", 9)
+
+        def send(self, tracked: object) -> None:
+            sent.append(tracked)
+
+        def close(self) -> None:
+            self.sender.close()
+
+    monkeypatch.setattr("fields_core.streams.stream.open_stream", Listening)
+    photo = tmp_path / "photos"
+    photo.mkdir()
+    for number in range(3):
+        Image.fromarray(data.astronaut()).save(photo / f"{number}.png")
+    options = ("--out", tmp_path / "a.take", "--stream", "vmc", "--coder", "fit")
+    status, _, err = run("track", photo, *options)
+    assert status == 0
+    assert len(sent) == 3
+    assert "vmc: 0 frames sent" in err
+
+
+def test_a_stream_that_is_none_is_told_before_anything_is_recorded(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.new("RGB", (64, 64)).save(folder / "a.png")
+    status, _, err = run("track", folder, "--out", tmp_path / "a.take", "--stream", "nowhere")
+    assert status == 2
+    assert "is no stream" in err
+    assert not (tmp_path / "a.take").exists()
