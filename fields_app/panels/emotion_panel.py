@@ -71,9 +71,11 @@ class EmotionPanel(QFrame):
         self.hint.setObjectName("faint")
         self.hint.setWordWrap(True)
         self.hint.setAccessibleName(self.tr("Naturalness"))
-        self.missing = QPushButton(self.tr("No emotion weights are installed: no scores, no dragging. Models …"), self)
-        self.missing.setObjectName("quiet")
-        self.missing.setToolTip(self.tr("Encoder weights with an emotion branch bring scores and draggable bars"))
+        self.missing = QWidget(self)
+        self.missing.setObjectName("plain")
+        self.models_button = QPushButton(self.tr("Models …"), self.missing)
+        self.models_button.setObjectName("quiet")
+        self.models_button.setToolTip(self.tr("Which weights are in use, and how to get others"))
         self._lay_out(subtitle)
 
         for index, bar in enumerate(self.bars):
@@ -82,7 +84,7 @@ class EmotionPanel(QFrame):
         self.strength.edited.connect(self.strength_edited)
         self.strength.finished.connect(self.strength_ended)
         self.strength.reset_requested.connect(self._reset_strength)
-        self.missing.clicked.connect(self.weights_requested)
+        self.models_button.clicked.connect(self.weights_requested)
         self.fold_button.toggled.connect(self._fold)
         session.code_changed.connect(self._code_changed)
         session.selection_changed.connect(self._forget)
@@ -92,8 +94,8 @@ class EmotionPanel(QFrame):
 
     def set_available(self, available: bool) -> None:
         """Whether there is an emotion branch."""
-        for widget in (*self.bars, self.plane):
-            widget.setEnabled(available)
+        self._scores.setEnabled(available)
+        self._scores.setVisible(available)
         self.missing.setVisible(not available)
 
     def show_reading(self, reading: ExpressionReading | None) -> None:
@@ -128,7 +130,16 @@ class EmotionPanel(QFrame):
         bars.setSpacing(0)
         for bar in self.bars:
             bars.addWidget(bar)
-        scores = QHBoxLayout()
+        note = self._faint(self.tr("No emotion weights are installed, so there are no scores to read or to drag."))
+        note.setWordWrap(True)
+        missing = QHBoxLayout(self.missing)
+        missing.setContentsMargins(0, 0, 0, 0)
+        missing.addWidget(note, 1)
+        missing.addWidget(self.models_button)
+        self._scores = QWidget(self)
+        self._scores.setObjectName("plain")
+        scores = QHBoxLayout(self._scores)
+        scores.setContentsMargins(0, 0, 0, 0)
         scores.setSpacing(style.MEDIUM)
         scores.addLayout(bars, 1)
         scores.addWidget(self.plane)
@@ -138,7 +149,7 @@ class EmotionPanel(QFrame):
         body.setContentsMargins(0, 0, 6, 0)
         body.setSpacing(style.TINY)
         body.addWidget(self.missing)
-        body.addLayout(scores)
+        body.addWidget(self._scores)
         body.addLayout(self._row(self.tr("Intensity"), self.meter, self._percent))
         body.addLayout(self._row(self.tr("Strength"), self.strength))
         body.addWidget(self.hint)
@@ -148,7 +159,7 @@ class EmotionPanel(QFrame):
         layout.addLayout(head)
         layout.addWidget(self._body)
         self._percent.setFixedWidth(48)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 
     def _row(self, name: str, *widgets: QWidget) -> QHBoxLayout:
         label = QLabel(name, self)

@@ -240,7 +240,7 @@ class TestEmotionPanel:
         assert panel.missing.isVisible()
         assert not panel.bars[0].isEnabled()
         with qtbot.waitSignal(panel.weights_requested):
-            qtbot.mouseClick(panel.missing, Qt.MouseButton.LeftButton)
+            qtbot.mouseClick(panel.models_button, Qt.MouseButton.LeftButton)
         panel.set_available(True)
         assert not panel.missing.isVisible()
         assert panel.bars[0].isEnabled()
