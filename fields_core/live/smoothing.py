@@ -29,7 +29,7 @@ class Steadiness:
 # asked for with the least lag.
 PLACE = Steadiness(0.6, 25.0)  # metres at the head
 SCALE = Steadiness(0.5, 30.0)  # of the head's size: 1 = e times as large
-POSE = Steadiness(0.5, 6.0)  # radians
+POSE = Steadiness(0.4, 5.0)  # radians
 JAW = Steadiness(1.5, 5.0)  # radians; all open is 0.42
 GAZE = Steadiness(1.5, 4.0)  # radians
 LIDS = Steadiness(2.0, 3.0)  # closed is 1: blinks are the quickest there is
