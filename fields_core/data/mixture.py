@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fields_core.data.sample import Sample
 from fields_core.errors import SettingsError
@@ -102,9 +104,16 @@ class Mixture:
         numbers: list[int] = []
         while len(numbers) < count:
             turn, offset = divmod(start + len(numbers), size)
-            order = np.random.default_rng((self._seed, kind, turn)).permutation(size)
+            order = _order(self._seed, kind, turn, size)
             numbers += order[offset : offset + count - len(numbers)].tolist()
         return numbers
+
+
+@functools.lru_cache(maxsize=8)  # every batch of a pass asks for the same ones
+def _order(seed: int, kind: int, turn: int, size: int) -> NDArray[np.int64]:
+    order = np.random.default_rng((seed, kind, turn)).permutation(size)
+    order.flags.writeable = False
+    return order
 
 
 def _counts(fractions: Sequence[float], batch_size: int) -> tuple[int, ...]:
