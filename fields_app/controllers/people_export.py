@@ -86,7 +86,7 @@ def export_people(
             report(Progress(done, len(exported), exported[done].name))
 
         written += write_sheet(exported, tools.head, choice.directory / f"people.{choice.sheet}", each)
-    return written
+    return list(dict.fromkeys(written))  # OBJ and USD share their texture
 
 
 def target_of(choice: ExportChoice) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from PySide6.QtGui import QIcon
@@ -113,6 +114,7 @@ class ExportDialog(QDialog):
             note.setObjectName("faint")
             layout.addWidget(note)
         layout.addWidget(self._buttons())
+        self._set_tab_order()
         self._update_button()
 
     @property
@@ -170,6 +172,14 @@ class ExportDialog(QDialog):
         title = QLabel(text, self)
         title.setObjectName("title")
         return title
+
+    def _set_tab_order(self) -> None:
+        """As the eye goes: from top to bottom."""
+        chain = [self.only_this, self.everybody, *self._formats.values(), self.space, self.texture, self.overlay]
+        chain += [self.sheet, self.table, self.folder, self.export_button]
+        for first, second in itertools.pairwise(chain):
+            QWidget.setTabOrder(first, second)
+        self.export_button.setFocus()
 
     def _browse(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, self.tr("Export into"), self.folder.text())

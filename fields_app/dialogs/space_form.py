@@ -41,6 +41,7 @@ class SpaceForm(QWidget):
             grid.addWidget(combo, 0, column)
             grid.setColumnStretch(column, 1)
         grid.addWidget(self.note, 1, 0, 1, 4)
+        self.setFocusProxy(self.program)
         self._update()
 
     @property

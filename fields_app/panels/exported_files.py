@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushBu
 from fields_app import style
 
 _MOST = 7  # chips; the chip of all files has the others
+_COMPANIONS = {".obj": (".mtl", ".png"), ".usda": (".png",)}  # files that a mesh is incomplete without
 
 
 class FileChip(QPushButton):
@@ -79,7 +80,7 @@ class ExportedFiles(QFrame):
         for chip in self.chips:
             self._row.removeWidget(chip)
             chip.deleteLater()
-        self.chips = [FileChip(path.name, [path], self) for path in paths[:_MOST]]
+        self.chips = [FileChip(group[0].name, group, self) for group in together(paths)[:_MOST]]
         if len(paths) > 1:
             self.chips.append(FileChip(self.tr("All %1 files").replace("%1", str(len(paths))), paths, self))
         for i, chip in enumerate(self.chips):
@@ -91,3 +92,20 @@ class ExportedFiles(QFrame):
             self.hide()
         else:
             super().keyPressEvent(event)
+
+
+def together(paths: Sequence[Path]) -> list[list[Path]]:
+    """The files in groups to drag at once: a mesh goes with its material and texture."""
+    groups = [
+        [
+            path,
+            *(
+                path.with_suffix(ending)
+                for ending in _COMPANIONS.get(path.suffix, ())
+                if path.with_suffix(ending) in paths
+            ),
+        ]
+        for path in paths
+    ]
+    carried = {path for group in groups for path in group[1:]}
+    return [group for group in groups if group[0] not in carried]

@@ -129,13 +129,15 @@ class HeadScene:
         if wanted and self._bar is None:
             self._bar = self._head.mapper
             self._plotter.add_scalar_bar(
-                _BAR, mapper=self._bar, vertical=True, n_labels=5, fmt="%.2g", color=style.TEXT_SOFT, width=0.07,
+                _BAR, mapper=self._bar, vertical=True, n_labels=5, fmt="%.2g", width=0.07,
                 height=0.42, position_x=0.02, position_y=0.05, title_font_size=15, label_font_size=13, render=False,
             )  # fmt: skip
+            self._colour_bar_text()
 
     def set_background(self, bottom: str, top: str) -> None:
         """Two colours of a gradient; the same twice for a plain one."""
         self._background = (bottom, top)
+        self._colour_bar_text()
         for renderer in self._renderers():
             renderer.set_background(bottom, top=None if top == bottom else top)
 
@@ -210,6 +212,14 @@ class HeadScene:
             )
         _aim(renderer, *self._light)
         renderer.SetUseFXAA(self._smooth)
+
+    def _colour_bar_text(self) -> None:
+        """Light on a dark background, dark on a light one."""
+        if self._bar is not None:
+            dark = sum(pv.Color(self._background[0]).int_rgb) < 3 * 128
+            bar = self._plotter.scalar_bars[_BAR]
+            for text in (bar.GetTitleTextProperty(), bar.GetLabelTextProperty()):
+                text.SetColor(pv.Color(style.VIEW_WHITE if dark else style.VIEW_BLACK).float_rgb)
 
     def _heads(self) -> list[HeadActor]:
         return [self._head] if self._companion is None else [self._head, self._companion]

@@ -21,7 +21,7 @@ from fields_app.controllers.export import ExportController
 from fields_app.controllers.people_export import target_of
 from fields_app.dialogs.export_dialog import ExportDialog
 from fields_app.export_settings import CUSTOM, ExportChoice
-from fields_app.panels.exported_files import ExportedFiles, FileChip
+from fields_app.panels.exported_files import ExportedFiles, FileChip, together
 from fields_app.panels.message_bar import MessageBar
 from fields_app.session import Session
 from fields_app.settings import Settings
@@ -235,6 +235,13 @@ class TestChips:
         assert len(row.chips[-1].mime_data().urls()) == 30
         row.show_files(paths[:1])
         assert len(row.chips) == 1
+
+    def test_a_mesh_goes_with_its_material_and_texture(self, tmp_path: Path) -> None:
+        names = ("a.obj", "a.mtl", "a.png", "a.usda", "a.glb", "people.png")
+        groups = together([tmp_path / name for name in names])
+        assert [[path.name for path in group] for group in groups] == [
+            ["a.obj", "a.mtl", "a.png"], ["a.usda", "a.png"], ["a.glb"], ["people.png"]
+        ]  # fmt: skip
 
     def test_dragging_starts_a_copy_and_is_no_click(
         self, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -27,14 +27,16 @@ from fields_core.datatypes import CROP_SIZE
 from fields_core.progress import CancelToken
 from tests.app.engines import FakeEngine
 
+ON_BOTH = pytest.mark.parametrize("viewport", ["opengl", "image"], indirect=True)
 
-@pytest.fixture(params=["opengl", "image"])
+
+@pytest.fixture
 def viewport(request: pytest.FixtureRequest, session: Session, qtbot: QtBot) -> Iterator[Viewport]:
     viewport = Viewport(session)
     qtbot.addWidget(viewport)
     viewport.resize(460, 460)
     viewport.show()
-    viewport.start(request.param)
+    viewport.start(getattr(request, "param", "image"))
     qtbot.waitExposed(viewport)
     yield viewport
     viewport.stop()
@@ -85,6 +87,7 @@ def edit(session: Session, engine: FakeEngine, **values: float) -> None:
     session.set_mesh(session.person.id if session.person else "", engine.head.mesh(code))
 
 
+@ON_BOTH
 def test_every_preset_shows_another_side(viewport: Viewport) -> None:
     seen = []
     for i, (_, yaw, _) in enumerate(PRESETS):
@@ -109,6 +112,7 @@ def test_left_and_right_light_fall_on_different_cheeks(viewport: Viewport) -> No
     assert sides[0] > 0 > sides[1]
 
 
+@ON_BOTH
 def test_dragging_with_ctrl_moves_the_light_not_the_head(viewport: Viewport, qtbot: QtBot) -> None:
     target = viewport.backend.widget
     if target.testAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents):
@@ -126,6 +130,7 @@ def test_dragging_with_ctrl_moves_the_light_not_the_head(viewport: Viewport, qtb
     assert viewport.tools.light == pytest.approx(viewport.scene.light, abs=0.6)
 
 
+@ON_BOTH
 def test_backgrounds_are_plain_where_they_say_so(viewport: Viewport, controller: ViewController) -> None:
     for key, colour in (("black", 0), ("white", 255), ("grey", 127)):
         viewport.tools.background_picked.emit(key)
@@ -168,6 +173,7 @@ def test_a_hidden_view_does_not_turn(viewport: Viewport) -> None:
     assert not viewport.tools.turntable.isChecked()
 
 
+@ON_BOTH
 def test_before_and_after_stand_side_by_side_under_one_camera(
     viewport: Viewport, controller: ViewController, session: Session, engine: FakeEngine
 ) -> None:
@@ -202,6 +208,7 @@ def test_two_people_can_be_compared_by_name(
     assert viewport.tools.reference == ORIGINAL
 
 
+@ON_BOTH
 def test_distances_are_the_edit_in_millimetres(
     viewport: Viewport, controller: ViewController, session: Session, engine: FakeEngine
 ) -> None:
@@ -245,6 +252,7 @@ def test_the_photo_view_is_the_camera_of_the_fit(two_people: Session, engine: Fa
     np.testing.assert_allclose(view.up, [0, 1, 0], atol=1e-6)
 
 
+@ON_BOTH
 def test_the_head_lies_on_its_photo_and_turning_it_leaves_the_photo(
     viewport: Viewport, controller: ViewController, two_people: Session, qtbot: QtBot
 ) -> None:
@@ -261,6 +269,7 @@ def test_the_head_lies_on_its_photo_and_turning_it_leaves_the_photo(
     assert not viewport.tools.photo_camera.isChecked()
 
 
+@ON_BOTH
 def test_a_transparent_picture_has_the_head_and_nothing_else(viewport: Viewport) -> None:
     opaque = pixels(viewport.picture(transparent=False))
     image = pixels(viewport.picture(transparent=True))
