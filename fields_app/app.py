@@ -21,6 +21,8 @@ from PySide6.QtGui import QGuiApplication  # noqa: E402
 from PySide6.QtWidgets import QApplication, QFileDialog  # noqa: E402
 
 from fields_app import style  # noqa: E402
+from fields_app.batch_queue import BatchQueue  # noqa: E402
+from fields_app.controllers.batch import BatchController  # noqa: E402
 from fields_app.controllers.editing import EditingController  # noqa: E402
 from fields_app.controllers.emotion import EmotionController  # noqa: E402
 from fields_app.controllers.engine import Engine  # noqa: E402
@@ -35,6 +37,7 @@ from fields_app.controllers.viewing import ViewController  # noqa: E402
 from fields_app.dialogs.export_dialog import ExportDialog  # noqa: E402
 from fields_app.dialogs.log_viewer import log_file  # noqa: E402
 from fields_app.main_window import MainWindow  # noqa: E402
+from fields_app.menus.batch_menu import BatchMenu  # noqa: E402
 from fields_app.menus.help_menu import HelpMenu  # noqa: E402
 from fields_app.menus.people_menu import PeopleMenu  # noqa: E402
 from fields_app.menus.preferences_menu import PreferencesMenu  # noqa: E402
@@ -89,6 +92,9 @@ class Workbench(QObject):
         self.recent = RecentController(self.messages, self.settings, self)
         self.preferences = PreferencesMenu(self.window, self.projects.autosave, self.settings, self)
         self.help = HelpMenu(self.window, self)
+        queue = BatchQueue(self)
+        self.batch = BatchController(queue, self.messages, self.settings, self)
+        self.batch_menu = BatchMenu(self.window, queue, self.batch, self.reconstruction, self.settings, self)
         self.people = PeopleController(self.session, self.editing, self.messages, self)
         self.people_menu = PeopleMenu(self.window, self.session, self.people, self.reconstruction, self)
         self.viewing = ViewController(self.session, self.window.viewport, self.messages, self.settings.view, self)
@@ -119,6 +125,7 @@ class Workbench(QObject):
         self.recent.stop()
         self.help.stop()
         self.people.stop()
+        self.batch.stop()
         self.reconstruction.stop()
         self.emotion.stop()
         self.editing.stop()
@@ -185,7 +192,15 @@ class Workbench(QObject):
     def _engine_loaded(self, engine: Engine) -> None:
         self._engine = engine
         self.window.viewport.start(self.settings.viewport)
-        waiting = (self.emotion, self.expression, self.editing, self.export, self.people, self.reconstruction)
+        waiting = (
+            self.emotion,
+            self.expression,
+            self.editing,
+            self.export,
+            self.people,
+            self.batch,
+            self.reconstruction,
+        )
         for controller in waiting:
             controller.set_engine(engine)
         self.session.set_parameters(engine.parameters, engine.rest_head())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class CoreEngine:
 
     def __init__(self) -> None:
         self._head = load_head()
+        self._turn = threading.Lock()  # the window and the batch queue share one detector
         self._reconstructor = Reconstructor(head=self._head, encoder=encoder_for(self._head))
         self._expression = load_tools(self._head)
 
@@ -67,14 +69,17 @@ class CoreEngine:
         return photo_from_array(data.astronaut(), Path("astronaut.png"))
 
     def reconstruct(self, photo: Photo, token: CancelToken) -> list[Reconstruction]:
-        return self._reconstructor.reconstruct(photo, token=token)
+        with self._turn:
+            return self._reconstructor.reconstruct(photo, token=token)
 
     def refine(self, reconstruction: Reconstruction, token: CancelToken, shape: Tensor | None = None) -> Reconstruction:
         token.raise_if_cancelled()
-        return self._reconstructor.refine(reconstruction, shape)
+        with self._turn:
+            return self._reconstructor.refine(reconstruction, shape)
 
     def fuse(self, reconstructions: Sequence[Reconstruction], token: CancelToken) -> FusedReconstructions:
-        return self._reconstructor.fuse(reconstructions, token)
+        with self._turn:
+            return self._reconstructor.fuse(reconstructions, token)
 
     def mesh(self, code: FaceCode) -> HeadMesh:
         return self._head.mesh(code)
