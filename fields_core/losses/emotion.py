@@ -66,7 +66,7 @@ def emotion_loss(
         valence_arousal: (B, 2) of the emotion branch.
         intensity: (B,) predicted from geometry (`ExpressionIntensity`).
         truth: what is known.
-        class_weights: (C,) balances rare classes.
+        class_weights: see `tempered_cross_entropy`.
     """
     return EmotionTerms(
         classification=tempered_cross_entropy(logits, truth, class_weights),
@@ -83,7 +83,14 @@ def _known(truth: EmotionTruth) -> Tensor:
 
 
 def tempered_cross_entropy(logits: Tensor, truth: EmotionTruth, class_weights: Tensor) -> Tensor:
-    """Cross entropy to w onehot(y) + (1 - w) onehot(Neutral), w = .5 + .5 I*: a faint smile is half neutral."""
+    """Cross entropy to w onehot(y) + (1 - w) onehot(Neutral), w = .5 + .5 I*: a faint smile is half neutral.
+
+    Args:
+        logits: (B, C).
+        truth: of the B samples.
+        class_weights: (C,) balances rare classes; or (2, C), the first row for photos, the second for samples with 3D
+            truth, whose classes are as frequent as somebody chose.
+    """
     labelled = truth.labels >= 0
     labels = truth.labels.clamp(min=0)
     strength = (0.5 + 0.5 * _known(truth)).to(logits.dtype)[:, None]
@@ -92,7 +99,8 @@ def tempered_cross_entropy(logits: Tensor, truth: EmotionTruth, class_weights: T
     neutral = F.one_hot(torch.full_like(labels, NEUTRAL), classes).to(logits.dtype)
     target = strength * own + (1.0 - strength) * neutral
     losses = -(target * F.log_softmax(logits, dim=1)).sum(dim=1)
-    return masked_mean(losses, labelled * class_weights[labels])
+    tables = class_weights.expand(2, classes)
+    return masked_mean(losses, labelled * tables[truth.from_3d.long(), labels])
 
 
 def ambiguity_loss(logits: Tensor, truth: EmotionTruth) -> Tensor:

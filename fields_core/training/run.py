@@ -37,7 +37,7 @@ from fields_core.training.training_data import (
     BatchStream,
     TrainingData,
     ValidationSet,
-    class_weights,
+    all_class_weights,
     measured_scale,
     mixture,
     read_folder,
@@ -127,7 +127,7 @@ class _Run:
             stage,
             FaceGeometry(self._head),
             self._scale,
-            class_weights(self._data.class_counts, config.class_balance),
+            all_class_weights(self._data, config.class_balance),
         )
         module = EncoderTraining(networks, objective, config.stage(stage), config)
         export = functools.partial(self._export, module, stage)

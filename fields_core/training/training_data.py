@@ -77,7 +77,9 @@ class TrainingData:
     training: Kinds
     validation: Kinds
     class_counts: tuple[int, ...]
-    """Labelled training samples of each emotion."""
+    """Labelled training photos of each emotion."""
+    class_counts_3d: tuple[int, ...]
+    """Labelled training samples with 3D truth of each emotion: drawn, not met, so that they say nothing of photos."""
     declared_scale: float | None
     """d95 in metres that the 3D set says its intensities are relative to."""
 
@@ -104,7 +106,7 @@ def read_folder(folder: Path | str, config: DataConfig, cache: Path | None = Non
             remedy="Make them with fields prepare.",
         )
     parts: dict[tuple[str, bool], list[SampleSet]] = {}
-    counts: Counter[int] = Counter()
+    counts: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
     names_3d: list[str] = []
     for name in config.sources or present:
         shards = where.shards(name)
@@ -119,7 +121,7 @@ def read_folder(folder: Path | str, config: DataConfig, cache: Path | None = Non
             if not with_3d:
                 parts.setdefault(("labelled", validating), []).append(Chosen(shards, known))
             if not validating:
-                counts.update(facts[n].label for n in known)
+                counts[with_3d].update(facts[n].label for n in known)
     training, validation = (
         Kinds(*(Joined(parts.get((kind, validating), [])) for kind in ("3d", "labelled", "plain")))
         for validating in (False, True)
@@ -128,7 +130,8 @@ def read_folder(folder: Path | str, config: DataConfig, cache: Path | None = Non
         tuple(config.sources or present),
         training,
         validation,
-        tuple(counts[emotion] for emotion in Emotion),
+        tuple(counts[False][emotion] for emotion in Emotion),
+        tuple(counts[True][emotion] for emotion in Emotion),
         _declared_scale(where, names_3d),
     )
 
@@ -142,6 +145,11 @@ def mixture(data: TrainingData, config: TrainConfig) -> Mixture:
     )
     ingredients = [Ingredient(samples, fraction) for samples, fraction in kinds if len(samples) and fraction > 0]
     return Mixture(ingredients, config.batch_size, config.seed)
+
+
+def all_class_weights(data: TrainingData, balance: float) -> Tensor:
+    """(2, 8) `class_weights` of photos, then of samples with 3D truth."""
+    return torch.stack([class_weights(counts, balance) for counts in (data.class_counts, data.class_counts_3d)])
 
 
 def class_weights(counts: Sequence[int], balance: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -150,6 +151,16 @@ def test_class_weights_balance_rare_classes() -> None:
     truth = truth_of([1, 4], [1.0, 1.0])
     log_p = logits.log_softmax(dim=1)
     expected = -(log_p[0, 1] + 3.0 * log_p[1, 4]) / 4.0
+    assert tempered_cross_entropy(logits, truth, weights).item() == pytest.approx(expected.item())
+
+
+def test_photos_and_rendered_heads_are_balanced_apart() -> None:
+    logits = torch.zeros(2, CLASSES, dtype=torch.float64)
+    logits[0, 1] = 5.0
+    weights = torch.stack([2.0 * uniform_weights(), 7.0 * uniform_weights()])
+    truth = dataclasses.replace(truth_of([1, 1], [1.0, 1.0]), from_3d=torch.tensor([False, True]))
+    log_p = logits.log_softmax(dim=1)
+    expected = -(2.0 * log_p[0, 1] + 7.0 * log_p[1, 1]) / 9.0
     assert tempered_cross_entropy(logits, truth, weights).item() == pytest.approx(expected.item())
 
 
