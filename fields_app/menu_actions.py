@@ -59,8 +59,8 @@ def plain(text: str) -> str:
 def rank(query: str, text: str) -> int | None:
     """How well a text answers what was typed: 0 is best, None not at all.
 
-    Every word typed must begin a word of the text (best), be somewhere in it, or at least have its letters there in
-    order ("nf" finds "Neutral face").
+    Every word typed must begin a word of the text (best) or be somewhere in it; or its letters are first letters of
+    words, in order ("nf" finds "Neutral face").
     """
     text, words = text.lower(), query.lower().split()
     starts = text.split()
@@ -68,5 +68,5 @@ def rank(query: str, text: str) -> int | None:
         return 0 if not words or text.startswith(words[0]) else 1
     if all(word in text for word in words):
         return 2
-    letters = iter(text)
-    return 3 if all(letter in letters for letter in "".join(words)) else None
+    initials = iter(start[0] for start in starts)
+    return 3 if all(letter in initials for letter in "".join(words)) else None

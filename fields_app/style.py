@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 # Surfaces, from the deepest to the most raised.
 CANVAS = "#15171b"
+FIELD = "#15171b"
 WINDOW = "#1b1e23"
 PANEL = "#20242a"
 RAISED = "#2a2f37"
@@ -55,7 +56,8 @@ _FONT_FAMILIES = ("Inter", "Segoe UI", "SF Pro Text", "Helvetica Neue", "Noto Sa
 _FONT_POINTS = 9.5
 
 _LIGHT = {
-    "CANVAS": "#e4e7eb", "WINDOW": "#f1f2f5", "PANEL": "#fbfbfc", "RAISED": "#e9ebef", "HOVER": "#dde1e7",
+    "CANVAS": "#e4e7eb", "FIELD": "#ffffff", "WINDOW": "#f1f2f5", "PANEL": "#fbfbfc", "RAISED": "#e9ebef",
+    "HOVER": "#dde1e7",
     "BORDER": "#d6dae0", "BORDER_STRONG": "#aeb5bf",
     "TEXT": "#1c2026", "TEXT_SOFT": "#434b56", "TEXT_FAINT": "#666e79", "TEXT_DISABLED": "#a0a7b0",
     "ACCENT": "#23867a", "ACCENT_BRIGHT": "#14695e", "ACCENT_DEEP": "#bfe2dc", "ON_ACCENT": "#ffffff",
@@ -83,7 +85,7 @@ QMenuBar {{ background: {WINDOW}; border: none; padding: 2px 6px; }}
 QMenuBar::item {{ padding: 5px 9px; border-radius: {RADIUS}px; background: transparent; }}
 QMenuBar::item:selected {{ background: {RAISED}; }}
 QMenu {{ background: {PANEL}; border: 1px solid {BORDER_STRONG}; padding: 5px 0; }}
-QMenu::item {{ padding: 6px 26px 6px 22px; }}
+QMenu::item {{ padding: 6px 26px 6px 22px; background: transparent; }}
 QMenu::item:selected {{ background: {ACCENT_DEEP}; color: {TEXT}; }}
 QMenu::item:disabled {{ color: {TEXT_DISABLED}; background: transparent; }}
 QMenu::separator {{ height: 1px; background: {BORDER}; margin: 5px 10px; }}
@@ -125,7 +127,7 @@ QPushButton#section {{ background: transparent; border: 1px solid transparent; t
 QPushButton#section:hover {{ color: {ACCENT_BRIGHT}; }}
 QPushButton#section:focus {{ border-color: {ACCENT}; }}
 
-QLineEdit {{ background: {CANVAS}; border: 1px solid {BORDER}; border-radius: {RADIUS}px; padding: 5px 8px;
+QLineEdit {{ background: {FIELD}; border: 1px solid {BORDER}; border-radius: {RADIUS}px; padding: 5px 8px;
     color: {TEXT}; selection-background-color: {ACCENT_DEEP}; }}
 QLineEdit:focus {{ border-color: {ACCENT}; }}
 QLineEdit#value {{ background: transparent; border: 1px solid transparent; border-radius: 3px; padding: 0 3px;
@@ -133,6 +135,13 @@ QLineEdit#value {{ background: transparent; border: 1px solid transparent; borde
 QLineEdit#value:hover {{ border-color: {BORDER_STRONG}; background: {CANVAS}; }}
 QLineEdit#value:focus {{ border-color: {ACCENT}; background: {CANVAS}; color: {TEXT}; }}
 QLineEdit:disabled, QLineEdit#value:disabled {{ background: transparent; color: {TEXT_DISABLED}; }}
+
+QComboBox, QAbstractSpinBox {{ background: {FIELD}; border: 1px solid {BORDER}; border-radius: {RADIUS}px;
+    padding: 5px 8px; min-height: 16px; color: {TEXT}; selection-background-color: {ACCENT_DEEP}; }}
+QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {ACCENT}; }}
+QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {TEXT_DISABLED}; }}
+QComboBox QAbstractItemView {{ background: {PANEL}; border: 1px solid {BORDER_STRONG};
+    selection-background-color: {ACCENT_DEEP}; selection-color: {TEXT}; padding: 3px; }}
 
 QCheckBox {{ background: transparent; spacing: 7px; color: {TEXT_SOFT}; padding: 2px; }}
 QCheckBox:hover, QCheckBox:focus {{ color: {TEXT}; }}
@@ -162,7 +171,7 @@ QProgressBar::chunk {{ background: {ACCENT}; border-radius: 3px; }}
 QFrame#messageBar {{ background: {WINDOW}; border: none; border-top: 1px solid {BORDER}; border-radius: 0; }}
 QFrame#messageBar[kind="error"] {{ background: {ERROR_BACK}; border-top: 1px solid {ERROR}; }}
 QFrame#messageBar[kind="warning"] {{ background: {WARNING_BACK}; border-top: 1px solid {WARNING}; }}
-QPlainTextEdit {{ background: {CANVAS}; border: 1px solid {BORDER}; border-radius: {RADIUS}px; color: {TEXT_SOFT};
+QPlainTextEdit {{ background: {FIELD}; border: 1px solid {BORDER}; border-radius: {RADIUS}px; color: {TEXT_SOFT};
     padding: 4px; }}
 QListWidget {{ background: transparent; border: none; }}
 QListWidget::item {{ border-radius: {RADIUS}px; padding: 3px; color: {TEXT_SOFT}; }}
@@ -172,9 +181,10 @@ QListWidget#cards::item {{ padding: 5px 8px; }}
 QTreeWidget {{ background: {PANEL}; border: 1px solid {BORDER}; border-radius: {RADIUS}px; color: {TEXT};
     alternate-background-color: {PANEL}; }}
 QTreeWidget::item {{ padding: 4px 6px; border: none; }}
-QTreeWidget::item:selected {{ background: {ACCENT_DEEP}; color: {TEXT}; }}
+QTreeWidget::item:selected, QTreeWidget::item:selected:!active {{ background: {ACCENT_DEEP}; color: {TEXT}; }}
 QTreeWidget::item:hover:!selected {{ background: {RAISED}; color: {TEXT}; }}
-QTreeWidget::item:disabled {{ color: {TEXT_DISABLED}; }}
+QDialog#palette QTreeWidget {{ border: none; }}
+QTabBar::tab {{ padding: 6px 16px; }}
 QDialog#palette {{ background: {PANEL}; border: 1px solid {BORDER_STRONG}; border-radius: 8px; }}
 QLabel#key {{ background: {RAISED}; border: 1px solid {BORDER_STRONG}; border-radius: 4px; padding: 1px 6px;
     color: {TEXT}; }}

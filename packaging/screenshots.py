@@ -35,7 +35,9 @@ def main(folder: Path) -> int:
     style.apply(application)
     scratch = QTemporaryDir()
     store = QSettings(scratch.filePath("settings.ini"), QSettings.Format.IniFormat)
-    workbench = app.Workbench(settings=Settings(store))
+    settings = Settings(store)
+    settings.recovery_folder = Path(scratch.filePath("recovery"))
+    workbench = app.Workbench(settings=settings)
     window, session = workbench.window, workbench.session
     window.resize(*SIZE)
     workbench.show()

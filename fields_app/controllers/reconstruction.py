@@ -268,8 +268,10 @@ class ReconstructionController(QObject):
             self.tr("1 face") if count == 1 else self.tr("%1 faces; click a box to select").replace("%1", str(count))
         )
         error = f"{100 * person.original.landmark_error:.1f}"
-        text = self.tr("%1  ·  landmarks fitted to %2 % of the eye distance in %3 s").replace("%1", faces)
-        text = text.replace("%2", error).replace("%3", f"{person.original.timings.total:.2f}")
+        text = self.tr("%1  ·  landmarks fitted to %2 % of the eye distance").replace("%1", faces)
+        text = text.replace("%2", error)
+        if seconds := person.original.timings.total:  # a face of a project was not fitted now
+            text = self.tr("%1 in %2 s").replace("%1", text).replace("%2", f"{seconds:.2f}")
         self._messages.show_info(text)
 
     def _set_busy(self, busy: bool) -> None:

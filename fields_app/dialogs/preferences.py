@@ -154,7 +154,7 @@ class PreferencesDialog(QDialog):
             label = QLabel(text, self)
             label.setBuddy(field)
             label.setObjectName("soft")
-            label.setMinimumWidth(170)
+            label.setFixedWidth(190)
             field.setAccessibleName(text.replace("&", ""))
             if note:
                 line = QHBoxLayout()

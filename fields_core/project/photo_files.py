@@ -12,6 +12,9 @@ from fields_core.project.project import Fingerprint
 MAX_BYTES = 2 << 30
 _MAX_SEARCHED = 5_000  # files looked at in a folder that the user names
 
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
+"""Names that Windows takes for devices."""
+
 
 def fingerprint(path: Path) -> Fingerprint:
     """Read a file once and say what it is.
@@ -32,8 +35,15 @@ def same_file(path: Path, wanted: Fingerprint) -> bool:
         return False
 
 
+def safe_stem(name: str) -> str:
+    """A file name without suffix that means the same file on every system and is in no other folder."""
+    stem = PurePosixPath(PureWindowsPath(name).name).stem
+    plain = "".join(c if c.isalnum() or c in " -_()" else "_" for c in stem)[:60].strip()
+    return f"photo {plain}".strip() if plain.upper() in _RESERVED or not plain else plain
+
+
 def places(project: Path, relative: str | None, absolute: str | None, name: str) -> list[Path]:
-    """Where a photo may be, most likely first: as it lay to the project, beside it, where it was.
+    """Where a photo may be: as it lay to the project, beside it, and last where it was.
 
     A path that names another computer (``\\\\server\\share``) is left out: a project from a stranger must not make
     this computer log in there.
@@ -47,7 +57,8 @@ def places(project: Path, relative: str | None, absolute: str | None, name: str)
         found += [folder / plain, folder / "photos" / plain]
     if absolute and not _elsewhere(absolute) and "\0" not in absolute:
         found.append(Path(absolute))
-    return list(dict.fromkeys(path for path in found if "\0" not in str(path)))
+    plain_paths = [path for path in found if "\0" not in str(path)]
+    return list(dict.fromkeys(reversed(plain_paths)))[::-1]
 
 
 def find(candidates: Iterable[Path], wanted: Fingerprint) -> Path | None:

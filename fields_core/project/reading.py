@@ -36,7 +36,8 @@ def read_project(path: Path, head: HeadModel, unpack: Path) -> Project:
     Args:
         path: the file.
         head: the model its codes must belong to.
-        unpack: an existing folder for the photos that the project carries; they are written there under new names.
+        unpack: an existing folder for the photos that the project carries; they are written there, each
+            into a folder of its own, and never anywhere else.
 
     Returns:
         The project. Photos that were not found are `ProjectPhoto.missing` and say where they were sought.
@@ -162,7 +163,8 @@ def _photo(path: Path, container: Container, index: int, record: Record, unpack:
     if carried is not None:
         if not _PHOTO_MEMBER.fullmatch(carried):
             raise unusable(path, "a member photos/NUMBER.SUFFIX", carried[:80])
-        target = unpack / f"{index}{Path(carried).suffix}"
+        target = unpack / str(index) / (photo_files.safe_stem(name) + Path(carried).suffix)
+        target.parent.mkdir()
         container.extract(carried, target, photo_files.MAX_BYTES)
         return replace(photo, path=target)
     candidates = photo_files.places(path, record.optional_text("relative"), record.optional_text("path"), name)

@@ -81,7 +81,7 @@ class TestCommands:
         assert rank("face", "Neutral face") == 1
         assert rank("face neu", "Neutral face") == 1
         assert rank("tral", "Neutral face") == 2
-        assert rank("nfc", "Neutral face") == 3
+        assert rank("nf", "Neutral face") == 3
         assert rank("xyz", "Neutral face") is None
 
 

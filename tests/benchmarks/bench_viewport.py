@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from tests.benchmarks.bench import Row
 
@@ -88,7 +89,9 @@ def _run() -> None:
         viewport.close()
     scratch = QTemporaryDir()
     store = QSettings(scratch.filePath("settings.ini"), QSettings.Format.IniFormat)
-    workbench = app.Workbench(lambda: engine, Settings(store))
+    settings = Settings(store)
+    settings.recovery_folder = Path(scratch.filePath("recovery"))
+    workbench = app.Workbench(lambda: engine, settings)
     workbench.show()
     while workbench.session.rest is None:
         application.processEvents()

@@ -163,7 +163,11 @@ def test_embedded_photos_need_no_files_outside(head: HeadModel, tmp_path: Path, 
     after = read_project(tmp_path / "a.fields", head, unpack)
     assert all(photo.embedded and photo.path is not None for photo in after.photos)
     assert [photo.path.read_bytes() for photo in after.photos[:2] if photo.path] == originals
-    assert all(photo.path is not None and photo.path.parent == unpack for photo in after.photos)
+    assert [photo.path and photo.path.relative_to(unpack).as_posix() for photo in after.photos] == [
+        "0/photo 0.png",
+        "1/photo 1.png",
+        "2/picture.png",
+    ]
 
 
 def test_a_pasted_picture_is_kept_without_loss(head: HeadModel, tmp_path: Path, unpack: Path) -> None:
@@ -424,6 +428,37 @@ def test_names_in_the_file_never_leave_its_places(head: HeadModel, saved: Path, 
     assert all(photo.missing for photo in after.photos)  # the bytes are not those that the project knows
     assert not any("server" in str(place) for place in after.photos[1].sought)
     assert list(unpack.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../x.png",
+        "..",
+        "",
+        "/etc/passwd",
+        "C:\\x.png",
+        "a/b\\c.png",
+        "NUL",
+        "con.png",
+        "a\0b",
+        "x" * 500,
+        "ü?*.png",
+        ".",
+    ],
+)
+def test_embedded_photos_stay_in_their_folder_whatever_they_are_called(
+    name: str, head: HeadModel, tmp_path: Path, unpack: Path
+) -> None:
+    path = tmp_path / "a.fields"
+    ProjectWriter().write(make_project(head, tmp_path / "photos"), path, head, embed=True)
+    change_json(path, lambda content: content["photos"][0].update(name=name))
+    place = read_project(path, head, unpack).photos[0].path
+    assert place is not None
+    assert place.resolve().parent == (unpack / "0").resolve()
+    assert place.suffix == ".png"
+    assert len(place.name) < 80
+    assert sum(1 for item in tmp_path.rglob("*") if item.is_file()) == 1 + 2 + 2  # project, photos, copies
 
 
 def test_a_failed_save_keeps_the_old_file(
