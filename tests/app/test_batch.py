@@ -221,6 +221,22 @@ class TestController:
         batch.add([empty])
         qtbot.waitUntil(lambda: messages.kind == "error" and not batch.busy)
 
+    def test_what_is_added_before_the_core_is_loaded_waits_for_it(
+        self, queue: BatchQueue, counting: CountingEngine, messages: MessageBar, settings: Settings, qtbot: QtBot,
+        tmp_path: Path,
+    ) -> None:  # fmt: skip
+        for folder in ("a", "b"):
+            (tmp_path / folder).mkdir()
+            Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / folder / "x.png")
+        early = BatchController(queue, messages, settings)
+        early.add([tmp_path / "a"])
+        early.start()
+        assert not early.busy
+        early.set_engine(counting)
+        early.add([tmp_path / "b"])
+        qtbot.waitUntil(lambda: len(queue.rows) == 2 and not early.busy)
+        early.stop()
+
     def test_tables_of_one_photo_are_not_written_over_each_other(self, batch: BatchController) -> None:
         assert not batch.choice.table
         assert batch.choice.sheet == ""
