@@ -103,6 +103,22 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(info, encoder, emotion)
 
 
+def read_info(path: Path) -> CheckpointInfo:
+    """What a checkpoint says of itself; its weights are not read.
+
+    Raises:
+        ModelFileError: no such file, damaged or of another format.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as archive:
+            metadata = archive.metadata() or {}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelFileError(f"{path} cannot be read as a checkpoint", found=str(error)) from error
+    if metadata.get("format") != FORMAT:
+        raise ModelFileError(f"{path} is not a FIELDS checkpoint", expected=f"format {FORMAT}")
+    return _parse_info(path, metadata.get("info", ""))
+
+
 def build_encoder(config: EncoderConfig) -> Encoder:
     """The network of a configuration, with initial weights."""
     if config.layout == "rectified":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
+from pathlib import Path
 
 from fields_core.assets import find_asset
 from fields_core.datatypes import FaceCode
@@ -23,15 +24,22 @@ from fields_core.progress import CancelToken
 _WEIGHTS = "encoder.safetensors"  # as in fields_core.fitting.encoded_fit, whose import takes 180 MB
 
 
-def load_tools(head: HeadModel) -> ExpressionTools:
+def load_tools(head: HeadModel, weights: Path | None = None) -> ExpressionTools:
     """The tools of a head model, with the emotion branch of the installed weights if there are any for this head.
 
+    Args:
+        head: of all codes.
+        weights: the user's choice of a checkpoint; None takes the installed one.
+
     Raises:
+        AssetMissingError: the chosen weights are not there.
         ModelFileError: there are weights, but they are damaged.
     """
     try:
-        path = find_asset(_WEIGHTS)
+        path = find_asset(_WEIGHTS, weights)
     except AssetMissingError:
+        if weights is not None:
+            raise
         return ExpressionTools(head)
     from fields_core.encoder.checkpoint import load_checkpoint
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -67,26 +68,33 @@ class EncodedFit:
         )
 
 
-def find_encoder() -> EncoderRuntime | None:
+def find_encoder(chosen: Path | None = None) -> EncoderRuntime | None:
     """The encoder that came with the program or that the user put beside the other models; None where there is none.
 
+    Args:
+        chosen: the user's choice; nothing else is tried then.
+
     Raises:
+        AssetMissingError: the chosen one is not there.
         ModelFileError: there is one, but it is damaged.
     """
     try:
-        path = find_asset(ENCODER)
+        path = find_asset(ENCODER, chosen)
     except AssetMissingError:
+        if chosen is not None:
+            raise
         return None
     return load_runtime(path)
 
 
-def encoder_for(head: HeadModel) -> EncoderRuntime | None:
+def encoder_for(head: HeadModel, chosen: Path | None = None) -> EncoderRuntime | None:
     """The encoder of `find_encoder`, if it predicts codes of this head model.
 
     Raises:
+        AssetMissingError: the chosen one is not there.
         ModelFileError: it is damaged.
     """
-    encoder = find_encoder()
+    encoder = find_encoder(chosen)
     return encoder if encoder is not None and encoder.info.head_model == head.name else None
 
 
