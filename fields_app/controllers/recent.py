@@ -18,6 +18,8 @@ from fields_core.progress import CancelToken
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fields_core.project import ProjectSummary
+
 
 class RecentController(QObject):
     """Projects that are gone are left out of the list, but not forgotten: their disk may come back.
@@ -64,11 +66,16 @@ def _look(paths: tuple[Path, ...], token: CancelToken) -> list[RecentProject]:
                 found.append(RecentProject(path, _tr("This version cannot open it")))
             continue
         when = QLocale().toString(saved, QLocale.FormatType.ShortFormat)
-        photos = _tr("1 photo") if summary.photos == 1 else _tr("%1 photos").replace("%1", str(summary.photos))
-        faces = _tr("1 face") if summary.faces == 1 else _tr("%1 faces").replace("%1", str(summary.faces))
         image = image_of(summary.thumbnail) if summary.thumbnail is not None else None
-        found.append(RecentProject(path, f"{photos} · {faces} · {when}", image))
+        found.append(RecentProject(path, f"{contents(summary)} · {when}", image))
     return found
+
+
+def contents(summary: ProjectSummary) -> str:
+    """How much is in a project, in words."""
+    photos = _tr("1 photo") if summary.photos == 1 else _tr("%1 photos").replace("%1", str(summary.photos))
+    faces = _tr("1 face") if summary.faces == 1 else _tr("%1 faces").replace("%1", str(summary.faces))
+    return f"{photos} · {faces}"
 
 
 def _tr(text: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QObject
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMenu
 
 from fields_app.controllers.projects import SUFFIX, Answer, ProjectsController
+from fields_app.controllers.recent import contents
 from fields_app.dialogs.project_questions import ask_missing, ask_recover, ask_unsaved
 from fields_app.main_window import MainWindow
 from fields_app.recovery import LeftBehind
@@ -149,9 +150,4 @@ def _what_is_in(left: LeftBehind) -> str:
     except ProjectError as error:
         return error.title
     name = Path(str(summary.view.get("origin", ""))).stem
-    count = (
-        QCoreApplication.translate("ProjectMenu", "%1 photos, %2 faces")
-        .replace("%1", str(summary.photos))
-        .replace("%2", str(summary.faces))
-    )
-    return f"{name}: {count}" if name else count
+    return f"{name}: {contents(summary)}" if name else contents(summary)

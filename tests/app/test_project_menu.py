@@ -228,7 +228,7 @@ def test_work_outlives_kill_9(
     workbench = open_workbench(engine)
     question = workbench.window.findChild(Question)
     assert question is not None
-    assert "1 photos, 1 faces" in question.informativeText()
+    assert "1 photo · 1 face" in question.informativeText()
     press(workbench, "Recover", qtbot)
     qtbot.waitUntil(lambda: len(workbench.session.people) == 1, timeout=20_000)
     assert workbench.session.code is not None
