@@ -46,8 +46,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     out = writable_folder(arguments.out)
     terminal.note("Loading ...")
     from fields_core.data.shard_files import is_remote
+    from fields_core.training.attended import train_attended
     from fields_core.training.run import RunRequest
-    from fields_core.training.run import run as train
     from fields_core.training.stage_log import tensorboard_installed
 
     request = RunRequest(
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     token = CancelToken()
     with interrupts(token):
         try:
-            path = train(request, lambda event: tell(terminal, event), token)
+            path = train_attended(request, lambda event: tell(terminal, event), token)
         except Cancelled:
             terminal.note(
                 f"Interrupted; go on with fields train --resume --data {arguments.data} --out {arguments.out}"

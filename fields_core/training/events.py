@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class StepDone:
     """Weighted terms by name (`LossTerms`), and their ``total``; of several processes, the mean."""
     speed: Speed | None = None
     """Since the event before."""
+    learning_rate: float = math.nan
 
 
 @dataclass(frozen=True)

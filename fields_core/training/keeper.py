@@ -150,7 +150,8 @@ class StageKeeper(pl.Callback):
         if self._log is not None:
             rate = float(trainer.optimizers[0].param_groups[0]["lr"])
             self._log.trained(step, losses, rate, speed)
-            self._report(trainer, StepDone(self._stage, step, self._steps, speed.images_per_second, losses, speed))
+            done = StepDone(self._stage, step, self._steps, speed.images_per_second, losses, speed, rate)
+            self._report(trainer, done)
 
     def _images(self, first: int, last: int) -> int:
         return (last - first) * self._config.batch_size

@@ -1,0 +1,327 @@
+"""A training in a process of its own: start, watch, stop early, pause, go on, discard; and find it again later.
+
+The process is on its own: it goes on when whoever started it closes or is killed. All that is said between the two is
+in the run's folder (`journal`, `run_process`), so a training from the command line is watched just the same. Imports
+nothing heavy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+import fields_core
+from fields_core.errors import ExportError, SettingsError
+from fields_core.training.config import TrainConfig, save_config
+from fields_core.training.journal import ENDINGS, JOURNAL_FILE, JournalReader, Note
+from fields_core.training.run_process import RunProcess, give_order, process_of
+
+PLAN_FILE = "plan.toml"
+OUTPUT_FILE = "output.log"
+_REQUEST_FILE, _CONFIG_FILE = "request.json", "config.json"  # as `attended` and `run` name them; both are heavy
+_LAST_LINES = 20
+_TAIL = 1 << 14  # bytes
+_LITTLE_SPACE = 64 << 20  # bytes
+TRAIN = (sys.executable, "-m", "fields_core.cli", "train")
+_NICENESS = 10  # the window, and whatever else the user does, comes first
+
+
+class RunState(Enum):
+    """Where a training is."""
+
+    STARTING = "starting"
+    TRAINING = "training"
+    STOPPING = "stopping early"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    """Its process has ended; it goes on exactly where it stopped."""
+    FINISHED = "finished"
+    FAILED = "failed"
+    """With an error it could tell; goes on from the last checkpoint."""
+    KILLED = "killed"
+    """Without a word; goes on from the last checkpoint."""
+    GONE = "gone"
+    """Its folder is not there any more."""
+
+    @property
+    def active(self) -> bool:
+        """Whether a process is at work."""
+        return self in (RunState.STARTING, RunState.TRAINING, RunState.STOPPING, RunState.PAUSING)
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """What can be said of a training in a line or two."""
+
+    state: RunState
+    stage: str = ""
+    step: int = 0
+    steps: int = 0
+    """Of the stage."""
+    text: str = ""
+    """Why it ended, if not as planned."""
+    last_lines: str = ""
+    """What the process said before."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What to train, on what, and where the results go: the arguments of ``fields train``."""
+
+    config: TrainConfig
+    data: str
+    """A folder of shards, or an address elsewhere."""
+    out: Path
+    start: Path | None = None
+    head: Path | None = None
+
+
+class Supervisor:
+    """One training, from outside. Not for several threads at once.
+
+    Args:
+        folder: of a run: one that trains, or one that has ended however.
+        program: what is started to train.
+    """
+
+    def __init__(self, folder: Path, program: Sequence[str] = TRAIN) -> None:
+        self.folder, self._program = folder, program
+        self._reader = JournalReader(folder)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._ending: Note | None = None
+        self.status = RunStatus(RunState.STARTING)
+
+    @staticmethod
+    def start(plan: TrainingPlan, program: Sequence[str] = TRAIN) -> Supervisor:
+        """Begin a training.
+
+        Raises:
+            SettingsError: the folder already holds a run.
+            ExportError: the folder cannot be written.
+        """
+        if is_run(plan.out):
+            raise SettingsError(f"{plan.out} already holds a run", remedy="Resume it, or choose another folder.")
+        save_config(plan.out / PLAN_FILE, plan.config)
+        arguments = [str(plan.out / PLAN_FILE), "--data", plan.data, "--out", str(plan.out)]
+        for name, value in (("--start", plan.start), ("--head", plan.head)):
+            arguments += [name, str(value)] if value is not None else []
+        supervisor = Supervisor(plan.out, program)
+        supervisor._launch(arguments)
+        return supervisor
+
+    def poll(self) -> list[Note]:
+        """What has happened since the last call; `status` is up to date afterwards."""
+        if not self.folder.is_dir():
+            self.status = replace(self.status, state=RunState.GONE, text=f"{self.folder} is not there any more")
+            return []
+        working = self._working()  # before the journal is read: its last words are not missed then
+        notes = self._reader.new()
+        for note in notes:
+            self._hear(note)
+        if not working or self._ending is not None:
+            self._close()
+        elif self.status.state not in (RunState.STOPPING, RunState.PAUSING):
+            self.status = replace(self.status, state=RunState.TRAINING if self.status.stage else RunState.STARTING)
+        return notes
+
+    def detach(self) -> None:
+        """Let the process be; another supervisor of the folder finds it."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.returncode = 0  # Python would complain of a process that nobody waits for
+        self._child = None
+
+    def stop_early(self) -> None:
+        """Validate once more, keep the best weights so far and end.
+
+        Raises:
+            ExportError: the folder cannot be written.
+        """
+        if self.status.state.active:
+            give_order(self.folder, "stop early")
+            self.status = replace(self.status, state=RunState.STOPPING)
+
+    def pause(self) -> None:
+        """Save after the present step and end the process; `resume` goes on exactly there.
+
+        Raises:
+            ExportError: the folder cannot be written.
+        """
+        if self.status.state.active:
+            give_order(self.folder, "pause")
+            self.status = replace(self.status, state=RunState.PAUSING)
+
+    def resume(self) -> None:
+        """Go on with what was paused, or from the last checkpoint of what ended otherwise.
+
+        Raises:
+            SettingsError: nothing says what data it was trained on.
+            ExportError: the folder cannot be written.
+        """
+        if self.status.state.active and self._working():
+            return
+        try:
+            request = json.loads((self.folder / _REQUEST_FILE).read_text("utf-8"))
+            data = str(request["data"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SettingsError(
+                f"{self.folder} does not say what data it was trained on",
+                expected=_REQUEST_FILE,
+                remedy="Resume it on the command line: fields train --resume --data DIR --out DIR.",
+            ) from error
+        begun = (self.folder / _CONFIG_FILE).exists()
+        arguments = ["--resume"] if begun else [str(self.folder / PLAN_FILE)]
+        arguments += ["--data", data, "--out", str(self.folder)]
+        for name in ("start", "head", "cache"):
+            arguments += [f"--{name}", str(request[name])] if request.get(name) else []
+        self._launch(arguments)
+
+    def discard(self) -> None:
+        """End the process at once and delete the run's folder.
+
+        Raises:
+            ExportError: it cannot be deleted.
+        """
+        process = self._process()
+        if process is not None:
+            process.kill()
+        self._bury()
+        delete_run(self.folder)
+        self.status = replace(self.status, state=RunState.GONE)
+
+    def _launch(self, arguments: list[str]) -> None:
+        environment = dict(os.environ)
+        package = str(Path(fields_core.__file__).parent.parent)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, environment.get("PYTHONPATH", ""))))
+        command = [*self._program, *arguments]
+        self._bury()  # one that has said its last words may still be tidying up
+        try:
+            with (self.folder / OUTPUT_FILE).open("ab") as output:
+                self._child = _detached(command, environment, output)
+        except OSError as error:
+            raise ExportError(f"Cannot train in {self.folder}", found=error.strerror or str(error)) from error
+        with contextlib.suppress(psutil.Error):  # it may have ended already
+            lowest = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else _NICENESS
+            psutil.Process(self._child.pid).nice(lowest)
+        self._reader.new()  # stories of before
+        self._ending = None
+        self.status = RunStatus(RunState.STARTING)
+
+    def _hear(self, note: Note) -> None:
+        if note.kind == "began":
+            self._ending = None
+        elif note.kind in ENDINGS:
+            self._ending = note
+        elif note.kind in ("stage", "step"):
+            self.status = replace(self.status, stage=note.stage, step=note.step, steps=note.steps)
+
+    def _close(self) -> None:
+        """The process is gone: how did it end?"""
+        code = None if self._child is None else self._child.poll()
+        kind = self._ending.kind if self._ending is not None else None
+        if kind == "finished" or (kind is None and (self.folder / "encoder.safetensors").exists()):
+            state, text = RunState.FINISHED, ""
+        elif kind == "interrupted":
+            state, text = RunState.PAUSED, ""
+        elif self._ending is not None:
+            state, text = RunState.FAILED, self._ending.text
+        elif code is not None and code > 0:
+            state, text = RunState.FAILED, ""
+        else:
+            state, text = RunState.KILLED, _killed_by(code)
+        lines = ""
+        if state in (RunState.FAILED, RunState.KILLED):
+            lines = self._last_lines()
+            text = text or _first_line(lines)
+            if _space_left(self.folder) < _LITTLE_SPACE:
+                text += "\nThe disk is full."
+        self.status = replace(self.status, state=state, text=text, last_lines=lines)
+
+    def _working(self) -> bool:
+        if self._child is not None and self._child.poll() is None:
+            return True
+        return process_of(self.folder) is not None
+
+    def _process(self) -> RunProcess | None:
+        if self._child is not None and self._child.poll() is None:
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                return RunProcess(self._child.pid, psutil.Process(self._child.pid).create_time())
+        return process_of(self.folder)
+
+    def _bury(self) -> None:
+        if self._child is not None:
+            self._child.wait()
+
+    def _last_lines(self) -> str:
+        try:
+            with (self.folder / OUTPUT_FILE).open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - _TAIL))
+                lines = file.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(line for line in lines[-_LAST_LINES:] if line.strip())
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run, of whatever state."""
+    return any((folder / name).exists() for name in (_CONFIG_FILE, JOURNAL_FILE, PLAN_FILE))
+
+
+def delete_run(folder: Path) -> None:
+    """Delete a run's folder.
+
+    Raises:
+        SettingsError: it holds no run, or somebody trains in it.
+        ExportError: it cannot be deleted.
+    """
+    if not is_run(folder):
+        raise SettingsError(f"{folder} holds no run")
+    if (other := process_of(folder)) is not None:
+        raise SettingsError(f"{folder} is being trained in", found=f"process {other.pid}")
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise ExportError(f"Cannot delete {folder}", found=error.strerror or str(error)) from error
+
+
+def _detached(command: list[str], environment: dict[str, str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A process that does not hear the Ctrl-C of our terminal, and outlives us."""
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, creationflags=flags
+        )
+    return subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+    )
+
+
+def _killed_by(code: int | None) -> str:
+    if code is None or code >= 0:
+        return "The training ended without a word."
+    try:
+        return f"The training was killed ({signal.Signals(-code).name})."
+    except ValueError:
+        return f"The training was killed (signal {-code})."
+
+
+def _first_line(lines: str) -> str:
+    return lines.splitlines()[0] if lines else "The training ended without a word."
+
+
+def _space_left(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return sys.maxsize
