@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -26,47 +27,58 @@ from fields_app.controllers.batch import BatchController  # noqa: E402
 from fields_app.controllers.editing import EditingController  # noqa: E402
 from fields_app.controllers.emotion import EmotionController  # noqa: E402
 from fields_app.controllers.engine import Engine  # noqa: E402
+from fields_app.controllers.engine_loading import EngineLoading  # noqa: E402
 from fields_app.controllers.export import ExportController  # noqa: E402
 from fields_app.controllers.expression import ExpressionController  # noqa: E402
+from fields_app.controllers.live import LiveController  # noqa: E402
+from fields_app.controllers.live_snapshot import LiveSnapshots  # noqa: E402
+from fields_app.controllers.models import ModelsController  # noqa: E402
 from fields_app.controllers.people import PeopleController  # noqa: E402
 from fields_app.controllers.projects import SUFFIX, ProjectsController  # noqa: E402
 from fields_app.controllers.recent import RecentController  # noqa: E402
 from fields_app.controllers.reconstruction import ReconstructionController  # noqa: E402
 from fields_app.controllers.takes import TakeController  # noqa: E402
+from fields_app.controllers.training import TrainingController  # noqa: E402
 from fields_app.controllers.viewing import ViewController  # noqa: E402
 from fields_app.dialogs.export_dialog import ExportDialog  # noqa: E402
 from fields_app.dialogs.log_viewer import log_file  # noqa: E402
+from fields_app.live_view import LiveView  # noqa: E402
 from fields_app.main_window import MainWindow  # noqa: E402
 from fields_app.menus.batch_menu import BatchMenu  # noqa: E402
 from fields_app.menus.help_menu import HelpMenu  # noqa: E402
+from fields_app.menus.live_menu import LiveMenu  # noqa: E402
+from fields_app.menus.jobs_menu import JobsMenu  # noqa: E402
+from fields_app.menus.models_menu import ModelsMenu  # noqa: E402
 from fields_app.menus.people_menu import PeopleMenu  # noqa: E402
 from fields_app.menus.preferences_menu import PreferencesMenu  # noqa: E402
 from fields_app.menus.project_menu import ProjectMenu  # noqa: E402
 from fields_app.menus.take_menu import SUFFIX as TAKE_SUFFIX  # noqa: E402
 from fields_app.menus.take_menu import TakeMenu  # noqa: E402
+from fields_app.menus.training_menu import TrainingMenu  # noqa: E402
+from fields_app.model_choice import ModelChoice  # noqa: E402
 from fields_app.session import Session  # noqa: E402
 from fields_app.settings import Settings  # noqa: E402
 from fields_app.take_state import TakeState  # noqa: E402
-from fields_app.workers.job import JobThread  # noqa: E402
 from fields_core.threads import use_threads  # noqa: E402
 
 _log = logging.getLogger("fields_app")
 
 
-def load_engine(threads: int = 1) -> Engine:
+def load_engine(threads: int = 1, models: ModelChoice | None = None) -> Engine:
     """Import the core and build its engine: seconds, so on a worker thread."""
     bootstrap.import_core()
     use_threads(threads)
     from fields_app.controllers.core_engine import CoreEngine
 
-    return CoreEngine()
+    models = models or ModelChoice()
+    return CoreEngine(models.head, models.encoder)
 
 
 class Workbench(QObject):
     """The window with everything that makes it work. Call `show`, then let the event loop run.
 
     Args:
-        make_engine: builds the core, on a worker thread.
+        make_engine: builds the core, on a worker thread; again whenever the settings name other models.
 
     Signals:
         ready(): the core is there and the head is on show.
@@ -101,17 +113,29 @@ class Workbench(QObject):
         self.take = TakeState(self)
         self.takes = TakeController(self.take, self.messages, self.settings.takes, self)
         self.take_menu = TakeMenu(self.window, self.session, self.take, self.takes, self.settings.takes, self)
-        self._engine: Engine | None = None
-        self._loader = JobThread(lambda report, token: make_engine(), self)
-        self._loader.succeeded.connect(self._engine_loaded)
-        self._loader.failed.connect(self._engine_failed)
+        self.live_view = LiveView(self)
+        self.live = LiveController(
+            self.live_view, self.session, self.messages, self.settings.live, self.settings.takes, self
+        )
+        self.snapshots = LiveSnapshots(self.live_view, self.session, self.editing, self.messages, self)
+        self.live_menu = LiveMenu(self.window, self.session, self.live_view, self.live, self.settings.live, self)
+        self.loading = EngineLoading(
+            make_engine, self._hand_out, self.session, self.projects, self.messages, self.settings, self
+        )
+        self.models = ModelsController(self.messages, self.settings, self)
+        self.models_menu = ModelsMenu(self.window, self.models, self.settings, self)
+        self.jobs_menu = JobsMenu(self.window, self)
+        self.jobs_menu.follow(self.loading, self.reconstruction, self.export, self.projects, self.models)
+        self.jobs_menu.follow_queue(queue, self.batch)
+        self.training = TrainingController(self.messages, self.settings, self)
+        self.training_menu = TrainingMenu(self.window, self.training, self.settings, self)
         self._crashed.connect(self._show_crash, Qt.ConnectionType.QueuedConnection)
         self._wire()
 
     def show(self) -> None:
         """Show the window at once and start to load the core."""
         self.window.show()
-        self._loader.start()
+        self.loading.start()
 
     def report_crash(self, error: BaseException) -> None:
         """Show an exception that nobody caught. Any thread may call this."""
@@ -131,12 +155,13 @@ class Workbench(QObject):
         self.editing.stop()
         self.export.stop()
         self.viewing.stop()
+        self.live.stop()
+        self.snapshots.stop()
         self.takes.stop()
-        self._loader.stop()
+        self.models.stop()
+        self.training_menu.stop()
         self.window.viewport.stop()
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        self.loading.stop()
 
     def _wire(self) -> None:
         window, photo, sliders = self.window, self.window.photo, self.window.sliders
@@ -163,12 +188,17 @@ class Workbench(QObject):
         self.reconstruction.refined.connect(
             lambda person, fit: self.editing.replace_original(person, fit, self.tr("Refine fit"))
         )
+        self.reconstruction.found_again.connect(
+            lambda found: self.editing.change(self.session.with_people(found), self.tr("Find faces again"))
+        )
         self.reconstruction.thumbnail_ready.connect(photo.set_thumbnail)
         sliders.value_edited.connect(self.editing.set_value)
         sliders.edit_finished.connect(self.editing.end_drag)
         sliders.reset_requested.connect(self.editing.reset)
         sliders.neutral_requested.connect(self.expression.relax)
         self._wire_expression()
+        self._wire_models()
+        self._wire_live()
 
     def _wire_expression(self) -> None:
         sliders, panel = self.window.sliders, self.window.emotion
@@ -189,9 +219,39 @@ class Workbench(QObject):
         self.emotion.reading_changed.connect(panel.show_reading)
         self.emotion.steered.connect(panel.show_reached)
 
-    def _engine_loaded(self, engine: Engine) -> None:
-        self._engine = engine
+    def _wire_live(self) -> None:
+        menu, takes = self.live_menu, self.takes
+        menu.panel.snapshot_requested.connect(self.snapshots.take)
+        self.live.sharing.recorded.connect(takes.open)
+        self.take.playing_changed.connect(lambda: self.live.freeze(self.take.playing or self.live_view.frozen))
+        self.take_menu.panel.scrubbed.connect(lambda _: self.live.freeze(True))
+        self.reconstruction.busy_changed.connect(lambda busy: menu.close_panel() if busy else None)
+
+    def _wire_models(self) -> None:
+        self.loading.first_loaded.connect(self._engine_loaded)
+        self.loading.changing.connect(self.reconstruction.cancel)
+        self.loading.changing.connect(self.batch.cancel)
+        self.loading.changing.connect(self.live.stop_run)
+        self.loading.changing.connect(lambda: self.take.set_take(None, None))
+        self.loading.models_changed.connect(self.models_menu.refill)
+        self.loading.models_changed.connect(self._go_on)
+        self.loading.busy_changed.connect(
+            lambda busy: self.models_menu.show_status(self.tr("Loading …") if busy else "")
+        )
+        self.models.engine_wanted.connect(self.loading.change)
+        self.training.weights_installed.connect(
+            lambda: self.loading.change(replace(self.settings.models, encoder=None))
+        )
+
+    def _engine_loaded(self) -> None:
         self.window.viewport.start(self.settings.viewport)
+        self.recent.start()
+        self.project_menu.offer_recovery()
+        self.training_menu.reattach()
+        self.ready.emit()
+
+    def _hand_out(self, engine: Engine) -> None:
+        """To everybody who works with it."""
         waiting = (
             self.emotion,
             self.expression,
@@ -200,19 +260,19 @@ class Workbench(QObject):
             self.people,
             self.batch,
             self.reconstruction,
+            self.live,
+            self.snapshots,
         )
         for controller in waiting:
             controller.set_engine(engine)
-        self.session.set_parameters(engine.parameters, engine.rest_head())
         self.projects.set_engine(engine)
         self.takes.set_head(engine.head)
-        self.recent.start()
-        self.project_menu.offer_recovery()
-        self.ready.emit()
 
-    def _engine_failed(self, error: BaseException) -> None:
-        _log.error("the core could not be loaded", exc_info=error)
-        self.messages.show_error(error, "".join(traceback.format_exception(error)))
+    def _go_on(self) -> None:
+        """The shown photo is reconstructed if the models that did it are gone."""
+        entry = self.session.entry
+        if entry is not None and not entry.reconstructed and not self.reconstruction.busy:
+            self.reconstruction.show_photo(entry.id)
 
     def _show_crash(self, error: BaseException, trace: str) -> None:
         self.messages.show_error(error, trace)
@@ -261,7 +321,8 @@ class Workbench(QObject):
         self.reconstruction.open_mime(QGuiApplication.clipboard().mimeData())
 
     def _ask_export(self) -> None:
-        head = self._engine.head if self._engine is not None else None
+        engine = self.loading.engine
+        head = engine.head if engine is not None else None
         licence = f"{head.name}, {head.licence}" if head is not None else ""
         people = len(self.session.document().people)
         dialog = ExportDialog(self.settings.export, self.window, people=people, licence=licence)
@@ -279,7 +340,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _log_to_file()
     settings = Settings()
     style.apply(application, settings.preferences.theme)
-    workbench = Workbench(lambda: load_engine(settings.preferences.threads), settings)
+    workbench = Workbench(lambda: load_engine(settings.preferences.threads, settings.models), settings)
     catch_exceptions(workbench)
     workbench.show()
     photos = [Path(argument) for argument in application.arguments()[1:]]

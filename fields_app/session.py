@@ -210,20 +210,22 @@ class Session(QObject):
 
     def set_people(self, reconstructions: Sequence[Reconstruction]) -> None:
         """The faces found in the shown photo, each somebody new; the first one is selected."""
+        self._become(self.with_people(reconstructions))
+
+    def with_people(self, reconstructions: Sequence[Reconstruction]) -> Document:
+        """The document with these faces, and no others, in the shown photo."""
         entry = self.entry
         if entry is None:
-            return
-        identities = list(self.identities)
-        people = []
+            return self._document
+        identities, people = list(self.identities), []
         for reconstruction in reconstructions:
             identities.append(Identity(free_name(identities, self.tr("Person %1"))))
             person = Person(reconstruction, reconstruction.code, reconstruction.mesh, identity=identities[-1].id)
             people.append(person)
-        used = {person.identity for photo in self.photos if photo.id != entry.id for person in photo.people}
-        used |= {person.identity for person in people}
-        self._document = replace(self._document, identities=tuple(i for i in identities if i.id in used))
+        found = replace(entry, people=tuple(people), reconstructed=True)
+        photos = tuple(found if photo.id == entry.id else photo for photo in self.photos)
         selected = people[0].id if people else ""
-        self._replace_entry(replace(entry, people=tuple(people), reconstructed=True), entry.id, selected)
+        return replace(self._document, photos=photos, identities=tuple(identities), selected=selected).sound()
 
     def select(self, index: int) -> None:
         """Select a face of the shown photo."""
@@ -282,12 +284,9 @@ class Session(QObject):
         people = next((photo.people for photo in self.photos if photo.id == entry), ())
         return people[0].id if people else ""
 
-    def _replace_entry(self, entry: PhotoEntry, shown: str, selected: str | None = None) -> None:
+    def _replace_entry(self, entry: PhotoEntry, shown: str) -> None:
         photos = tuple(entry if photo.id == entry.id else photo for photo in self.photos)
-        if selected is None:
-            same = any(person.id == self._document.selected for person in entry.people)
-            selected = self._document.selected if same else entry.people[0].id if entry.people else ""
-        self._become(replace(self._document, photos=photos, shown=shown, selected=selected))
+        self._become(replace(self._document, photos=photos, shown=shown).sound())
 
     def _become(self, document: Document) -> None:
         """Take another document and say what is different."""

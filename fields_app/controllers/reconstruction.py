@@ -36,6 +36,8 @@ class _Request:
     """A pasted picture."""
     entry: PhotoEntry | None = None
     """A photo of the document; read, and reconstructed if it never was."""
+    again: bool = False
+    """Reconstruct it although it has been."""
     refine: Person | None = None
     shape: Tensor | None = None
     """Of the person to refine, where several photos gave it."""
@@ -58,11 +60,13 @@ class ReconstructionController(QObject):
         thumbnail_ready(photo id, QImage)
         busy_changed(bool)
         refined(person id, Reconstruction): a closer fit of that person.
+        found_again(reconstructions): faces of the shown photo, which has people already.
     """
 
     thumbnail_ready = Signal(object, object)
     busy_changed = Signal(bool)
     refined = Signal(str, object)
+    found_again = Signal(object)
     _photo_read = Signal(object)
 
     def __init__(self, session: Session, messages: MessageBar, parent: QObject | None = None) -> None:
@@ -131,9 +135,9 @@ class ReconstructionController(QObject):
         self._submit(_Request(0))
 
     def find_faces(self) -> None:
-        """Look for the faces of the shown photo again; the people it has go."""
+        """Look for the faces of the shown photo again, as if it were new."""
         if self._session.entry is not None:
-            self._submit(_Request(0, entry=replace(self._session.entry, reconstructed=False)))
+            self._submit(_Request(0, entry=self._session.entry, again=True))
 
     def refine(self) -> None:
         """Fit the selected face again, starting from its present code."""
@@ -193,7 +197,7 @@ class ReconstructionController(QObject):
             photo = engine.sample_photo()
         token.raise_if_cancelled()
         self._photo_read.emit(_Read(request.generation, photo=photo))
-        if request.entry is not None and request.entry.reconstructed:
+        if request.entry is not None and request.entry.reconstructed and not request.again:
             return None
         return engine.reconstruct(photo, token)
 
@@ -233,6 +237,8 @@ class ReconstructionController(QObject):
             return
         if request.refine is not None and reconstructions is not None:
             self.refined.emit(request.refine.id, reconstructions[0])
+        elif request.again:
+            self.found_again.emit(reconstructions)
         elif reconstructions is not None:
             self._session.set_people(reconstructions)
         if not request.paths:
@@ -250,7 +256,8 @@ class ReconstructionController(QObject):
             return
         self._set_busy(False)
         if isinstance(error, NoFaceError):
-            self._session.set_people(())
+            if not request.again:
+                self._session.set_people(())
             self._messages.show_warning(error.title, error.details)
         else:
             if isinstance(error, PhotoError) and request.entry is not None and not request.entry.reconstructed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def export(
 def photos(folder: Path, count: int) -> list[Path]:
     paths = [folder / f"photo_{i}.png" for i in range(count)]
     for i, path in enumerate(paths):
-        Image.fromarray(np.full((60, 80, 3), 40 * i, np.uint8)).save(path)
+        Image.fromarray(np.full((60, 80, 3), 40 * i % 256, np.uint8)).save(path)
     return paths
 
 
@@ -114,6 +115,80 @@ class TestReconstruction:
         assert session.photo is not None
         assert session.photo.path == made[2]
         assert [entry.path for entry in session.photos] == made
+
+    def test_opening_more_photos_keeps_the_people_and_edits_of_earlier_ones(
+        self, reconstruction: ReconstructionController, session: Session, tmp_path: Path, qtbot: QtBot
+    ) -> None:
+        first, second = photos(tmp_path, 2)
+        reconstruction.open_paths([first])
+        qtbot.waitUntil(lambda: len(session.people) == 1 and not reconstruction.busy)
+        assert session.code is not None
+        edited = session.code.replace()
+        session.edit(edited)
+        reconstruction.open_paths([second])
+        qtbot.waitUntil(lambda: len(session.document().people) == 2 and not reconstruction.busy)
+        assert session.photo is not None
+        assert session.photo.path == second
+        reconstruction.open_paths([first])
+        qtbot.waitUntil(lambda: session.code is edited)
+        assert len(session.photos) == 2
+        assert not reconstruction.busy
+
+    def test_a_photo_is_reconstructed_once(
+        self, reconstruction: ReconstructionController, session: Session, engine: FakeEngine, tmp_path: Path,
+        qtbot: QtBot,
+    ) -> None:  # fmt: skip
+        engine.faces = 0
+        path = photos(tmp_path, 1)[0]
+        reconstruction.open_paths([path])
+        qtbot.waitUntil(lambda: session.entry is not None and session.entry.reconstructed)
+        engine.started.clear()
+        session.set_photo(engine.sample_photo())
+        reconstruction.open_paths([path])
+        qtbot.waitUntil(lambda: session.photo is not None and session.photo.path == path)
+        assert not reconstruction.busy
+        assert not engine.started.is_set()
+
+    def test_faces_can_be_looked_for_again_and_that_undone(
+        self, reconstruction: ReconstructionController, editing: EditingController, session: Session,
+        engine: FakeEngine, qtbot: QtBot,
+    ) -> None:  # fmt: skip
+        reconstruction.open_sample()
+        qtbot.waitUntil(lambda: len(session.people) == 1)
+        before = session.people
+        engine.faces = 3
+        with qtbot.waitSignal(reconstruction.found_again) as found:
+            reconstruction.find_faces()
+        editing.change(session.with_people(found.args[0]), "Find faces again")
+        assert len(session.people) == 3
+        editing.undo_stack.undo()
+        assert [person.id for person in session.people] == [before[0].id]
+
+    def test_a_photo_whose_pixels_left_memory_is_read_again_when_shown(
+        self, reconstruction: ReconstructionController, session: Session, tmp_path: Path, qtbot: QtBot
+    ) -> None:
+        made = photos(tmp_path, 10)
+        for i, path in enumerate(made, 1):
+            reconstruction.open_paths([path])
+            qtbot.waitUntil(lambda wanted=i: len(session.document().people) == wanted and not reconstruction.busy)
+        assert session.photos[1].photo is None
+        session.show_person(session.photos[1].people[0].id)
+        assert session.photo is not None
+        assert (session.photo.width, session.photo.height) == (80, 60)
+        assert (session.photo.pixels == 0).all()
+        qtbot.waitUntil(lambda: session.photos[1].photo is not None and not reconstruction.busy)
+        assert (session.photo.pixels == 40).all()
+        assert session.person is session.photos[1].people[0]
+
+    def test_a_restored_document_is_reconstructed_where_it_never_was(
+        self, reconstruction: ReconstructionController, session: Session, tmp_path: Path, qtbot: QtBot
+    ) -> None:
+        session.add_photos(photos(tmp_path, 2))
+        kept = replace(session.document(), shown=session.photos[1].id)
+        session.restore(kept)
+        qtbot.waitUntil(lambda: len(session.people) == 1 and not reconstruction.busy)
+        assert session.photos[1].reconstructed
+        assert not session.photos[0].reconstructed
 
     def test_only_the_latest_of_many_photos_is_shown(
         self, reconstruction: ReconstructionController, session: Session, tmp_path: Path, qtbot: QtBot
