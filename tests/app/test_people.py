@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from fields_app import people_edits
+from fields_app.app import Workbench
 from fields_app.controllers.editing import EditingController
 from fields_app.controllers.people import PeopleController
 from fields_app.document import Difference, Document
@@ -365,3 +366,33 @@ class TestPanel:
         assert "from 2 photos" in panel.list.item(0).toolTip()
         self.choose(panel, 1)
         assert panel.split_button.isEnabled()
+
+
+def test_the_people_menu_of_the_window_does_what_it_says(
+    open_workbench: Callable[..., Workbench], qtbot: QtBot
+) -> None:
+    workbench = open_workbench(FakeEngine(faces=2))
+    session, window = workbench.session, workbench.window
+    workbench.reconstruction.open_sample()
+    qtbot.waitUntil(lambda: len(session.people) == 2)
+    actions = {action.text().replace("&", ""): action for action in workbench.people_menu.menu.actions()}
+    actions["Next person"].trigger()
+    assert session.selected == 1
+    actions["Next person"].trigger()
+    assert session.selected == 0
+    workbench.editing.set_value("jawOpen", 0.7)
+    assert not actions["Paste expression"].isEnabled()
+    actions["Copy expression"].trigger()
+    actions["Previous person"].trigger()
+    actions["Paste expression"].trigger()
+    jaws = [float(person.code.jaw_pose[0, 0]) for person in session.people]
+    assert jaws[0] == pytest.approx(jaws[1])
+    window.people.list.selectAll()
+    actions["Merge into one person"].trigger()
+    qtbot.waitUntil(lambda: len(session.identities) == 1 and not workbench.people.busy)
+    actions["Remove photo"].trigger()
+    assert not session.photos
+    while workbench.editing.undo_stack.canUndo():
+        window.undo_action.trigger()
+    assert len(session.identities) == 2
+    assert [person.edited for person in session.people] == [False, False]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QSlider
 from pytestqt.qtbot import QtBot
 
+from fields_app.app import Workbench
 from fields_app.controllers.editing import EditingController
 from fields_app.panels.message_bar import MessageBar
 from fields_app.session import Session
@@ -103,3 +107,31 @@ def test_the_same_slider_of_two_people_does_not_merge(editing: EditingController
     two.select(1)
     editing.set_value("jawOpen", 0.2)
     assert editing.undo_stack.count() == 2
+
+
+def test_a_drag_in_the_window_is_one_step_of_the_edit_menu(
+    open_workbench: Callable[..., Workbench], engine: FakeEngine, qtbot: QtBot
+) -> None:
+    workbench = open_workbench(engine)
+    window, session = workbench.window, workbench.session
+    first = session.code
+    assert not window.undo_action.isEnabled()
+    slider = window.sliders.slider("jawOpen").findChild(QSlider)
+    middle = slider.height() // 2
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(10, middle))
+    for x in (15, 20, 25, 30):
+        qtbot.mouseMove(slider, QPoint(x, middle))
+        slider.setValue(slider.value() + 30)
+    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=QPoint(30, middle))
+    last = session.code
+    assert workbench.editing.undo_stack.count() == 1
+    assert "Jaw open" in window.undo_action.text()
+    assert QKeySequence(QKeySequence.StandardKey.Undo) in window.undo_action.shortcuts()
+    slider.setValue(slider.value() + 30)
+    assert workbench.editing.undo_stack.count() == 2
+    window.undo_action.trigger()
+    assert session.code is last
+    window.undo_action.trigger()
+    assert session.code is first
+    window.redo_action.trigger()
+    assert session.code is last
