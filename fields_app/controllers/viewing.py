@@ -124,8 +124,11 @@ class ViewController(QObject):
         self._rest_mesh = self._session.rest.mesh if self._session.rest is not None else None
 
     def _mesh_changed(self) -> None:
-        self._show_photo()
-        self._compare()
+        """For every step of a drag: nothing is done that nobody sees."""
+        if self._tools.photo_camera.isChecked():
+            self._show_photo()
+        if self._tools.side_by_side.isChecked() or self._tools.distances.isChecked():
+            self._compare()
 
     def _show_photo(self) -> None:
         scene, person, photo = self._viewport.scene, self._session.person, self._session.photo
