@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fields_core.cli import bulk
 from fields_core.cli.options import parse_choices, writable_folder
 from fields_core.cli.photos import folder_names, select_photos
 from fields_core.cli.report import PhotoReport, photos_json, summary_line, summary_table
@@ -33,9 +34,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results; made if missing")
     parser.add_argument(
         "--format",
-        default=DEFAULT_FORMATS,
         metavar="LIST",
-        help=f"comma-separated: {', '.join(FORMATS)} (default: {DEFAULT_FORMATS})",
+        help=f"comma-separated: {', '.join(FORMATS)} (default: {DEFAULT_FORMATS}); "
+        "of shards: parquet (default) or jsonl",
     )
     parser.add_argument("--overlay", action="store_true", help="also the photo with the head drawn over it (.jpg)")
     parser.add_argument("--turntable", action="store_true", help="also a video of the turning head (.mp4)")
@@ -48,12 +49,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     codes.add_argument("--fit", action="store_true", help="fit the landmarks without the encoder")
     parser.add_argument("--encoder", metavar="FILE", help="other encoder weights (.safetensors)")
     parser.add_argument("--json", action="store_true", help="results as JSON on standard output, and nothing else")
+    bulk.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Reconstruct all photos; one that fails never stops the others."""
-    formats = parse_choices(arguments.format, FORMATS, "format")
+    if arguments.shards or arguments.cluster:
+        return bulk.run_bulk(arguments, terminal)
+    formats = parse_choices(arguments.format or DEFAULT_FORMATS, FORMATS, "format")
     formats += ("overlay",) * arguments.overlay + ("turntable",) * arguments.turntable
     out = writable_folder(arguments.out)
     selection = select_photos(arguments.photos)
