@@ -8,6 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from fields_app.app import Workbench, load_engine
+from fields_app.controllers.projects import Answer
 from fields_app.parameters import read_all
 from fields_app.settings import ExportChoice, Settings
 
@@ -18,6 +19,7 @@ def workbench(settings: Settings, qtbot: QtBot) -> Iterator[Workbench]:
     with qtbot.waitSignal(workbench.ready, timeout=120_000):
         workbench.show()
     yield workbench
+    workbench.projects.ask_unsaved = lambda answer: answer(Answer.DISCARD)
     workbench.window.close()
     workbench.window.deleteLater()
     workbench.deleteLater()

@@ -96,7 +96,8 @@ def _run() -> None:
     while workbench.session.rest is None:
         application.processEvents()
     rates["slider"] = _slider_rate(application, workbench)
-    workbench.window.close()
+    workbench.window.close()  # asks about unsaved changes, and nobody answers
+    workbench.stop()
     for name, rate in rates.items():
         sys.stdout.write(f"{_MARK}{name}={rate}\n")
 
