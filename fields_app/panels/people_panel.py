@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -204,15 +204,16 @@ class PeoplePanel(QFrame):
         self._follow()
 
     def _follow(self) -> None:
-        """Make the session's person the current one."""
+        """Make the session's person the current one; a selection of several that holds it stays."""
         person = self._session.person
         current = self.list.currentItem()
         if person is not None and (current is None or current.data(_PERSON) != person.id):
             self.list.blockSignals(True)
-            for row in range(self.list.count()):
-                if self.list.item(row).data(_PERSON) == person.id:
-                    self.list.setCurrentRow(row)
-                    self.list.scrollToItem(self.list.item(row))
+            for item in map(self.list.item, range(self.list.count())):
+                if item.data(_PERSON) == person.id:
+                    flags = QItemSelectionModel.SelectionFlag
+                    self.list.setCurrentItem(item, flags.NoUpdate if item.isSelected() else flags.ClearAndSelect)
+                    self.list.scrollToItem(item)
             self.list.blockSignals(False)
         self._update()
 

@@ -316,6 +316,18 @@ class TestPanel:
         three.show_person(ids(three)[0])
         assert panel.list.currentRow() == 0
 
+    def test_a_person_selected_elsewhere_is_selected_alone(self, panel: PeoplePanel, three: Session) -> None:
+        self.choose(panel, 1, 2)
+        three.show_person(ids(three)[0])
+        assert panel.chosen == (ids(three)[0],)
+
+    def test_a_selection_of_several_survives_a_new_name(
+        self, panel: PeoplePanel, people: PeopleController, three: Session
+    ) -> None:
+        self.choose(panel, 1, 2)
+        people.rename(three.identities[1].id, "Anna")
+        assert panel.chosen == tuple(ids(three)[1:])
+
     def test_it_hides_while_there_is_nobody(self, panel: PeoplePanel, three: Session) -> None:
         three.restore(Document())
         assert panel.isHidden()
