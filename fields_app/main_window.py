@@ -15,7 +15,17 @@ from PySide6.QtGui import (
     QStatusTipEvent,
     QUndoStack,
 )
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from fields_app import style
 from fields_app.panels.emotion_panel import EmotionPanel
@@ -74,6 +84,7 @@ class MainWindow(QMainWindow):
         layout.addLayout(middle, 1)
         layout.addWidget(self.exported)
         layout.addWidget(self.messages)
+        self._rows = layout
         centre = QWidget(self)
         centre.setObjectName("plain")
         centre.setLayout(layout)
@@ -182,6 +193,10 @@ class MainWindow(QMainWindow):
         self.help_menu = self.menuBar().addMenu(self.tr("&Help"))
         self.about_action = self._action(self.help_menu, self.tr("&About FIELDS"), "", self.tr("Version and licences"))
 
+    def add_above_messages(self, panel: QWidget) -> None:
+        """A panel as wide as the window, above the line of messages."""
+        self._rows.insertWidget(self._rows.indexOf(self.messages), panel)
+
     def add_undo(self, stack: QUndoStack) -> None:
         """Undo and redo at the top of the Edit menu, with the name of the step."""
         first = self.edit_menu.actions()[0]
@@ -211,8 +226,16 @@ class MainWindow(QMainWindow):
         menu.addAction(action)
         return action
 
+    def show_left(self, panel: QWidget | None) -> None:
+        """Show a panel in the place of photo and people; None: these again."""
+        if panel is not None and self._left.indexOf(panel) < 0:
+            self._left.addWidget(panel)
+        self._left.setCurrentIndex(0 if panel is None else self._left.indexOf(panel))
+
     def _photo_column(self) -> QWidget:
-        return self._column((self.photo, 1), (self.people, 0))
+        self._left = QStackedWidget(self)
+        self._left.addWidget(self._column((self.photo, 1), (self.people, 0)))
+        return self._left
 
     def _expression_column(self) -> QWidget:
         return self._column((self.emotion, 0), (self.sliders, 1))

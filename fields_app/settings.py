@@ -8,6 +8,8 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 from fields_app.export_settings import ExportChoice, ExportSettings
+from fields_app.live_settings import LiveSettings
+from fields_app.model_choice import ModelChoice, ModelSettings
 from fields_app.preferences import Preferences
 from fields_app.take_settings import TakeSettings
 from fields_app.units import Units
@@ -73,8 +75,22 @@ class Settings:
         return TakeSettings(self._store)
 
     @property
+    def live(self) -> LiveSettings:
+        """What is remembered of the live view."""
+        return LiveSettings(self._store)
+
+    @property
     def view(self) -> ViewSettings:
         return ViewSettings(self._store)
+
+    @property
+    def models(self) -> ModelChoice:
+        """Head model and encoder."""
+        return ModelSettings(self._store).read()
+
+    @models.setter
+    def models(self, choice: ModelChoice) -> None:
+        ModelSettings(self._store).write(choice)
 
     @property
     def presets_file(self) -> Path:
@@ -85,6 +101,25 @@ class Settings:
     @presets_file.setter
     def presets_file(self, path: Path) -> None:
         self._store.setValue("files/presets", str(path))
+
+    @property
+    def runs_folder(self) -> Path:
+        """Where trainings are kept."""
+        remembered = str(self._store.value("folders/runs", ""))
+        return Path(remembered) if remembered else user_data_folder() / "runs"
+
+    @runs_folder.setter
+    def runs_folder(self, folder: Path) -> None:
+        self._store.setValue("folders/runs", str(folder))
+
+    @property
+    def training_data(self) -> str:
+        """Where the last training's shards were; "" before the first."""
+        return str(self._store.value("folders/training", ""))
+
+    @training_data.setter
+    def training_data(self, address: str) -> None:
+        self._store.setValue("folders/training", address)
 
     @property
     def viewport(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +18,13 @@ from fields_app.controllers.people_export import ExportTools, PersonToExport, ex
 from fields_app.parameters import Parameter, parameters_of
 from fields_app.session import Overlay, RestHead
 from fields_app.settings import ExportChoice
-from fields_core.datatypes import FaceCode, HeadMesh, Photo, Reconstruction
+from fields_core.datatypes import DetectedFace, FaceCode, HeadMesh, Photo, Reconstruction
 from fields_core.detection.photo_file import load_photo, photo_from_array, photo_paths
 from fields_core.expression.tools import ExpressionTools, load_tools
 from fields_core.fitting.encoded_fit import encoder_for
 from fields_core.head import load_head
 from fields_core.head.model import HeadModel
+from fields_core.live.tracked import TrackedFace
 from fields_core.pipeline import FusedReconstructions, Reconstructor
 from fields_core.progress import CancelToken, ProgressCallback
 
@@ -30,13 +32,18 @@ _REST_TEXTURE_SIZE = 1024
 
 
 class CoreEngine:
-    """Owns the head model and the reconstructor."""
+    """Owns the head model and the reconstructor.
 
-    def __init__(self) -> None:
-        self._head = load_head()
+    Args:
+        head: the user's choice of a head model; None takes the standard one.
+        encoder: the user's choice of weights; left out where they are for another head model.
+    """
+
+    def __init__(self, head: Path | None = None, encoder: Path | None = None) -> None:
+        self._head = load_head(head)
         self._turn = threading.Lock()  # the window and the batch queue share one detector
-        self._reconstructor = Reconstructor(head=self._head, encoder=encoder_for(self._head))
-        self._expression = load_tools(self._head)
+        self._reconstructor = Reconstructor(head=self._head, encoder=encoder_for(self._head, encoder))
+        self._expression = load_tools(self._head, encoder)
 
     @property
     def head(self) -> HeadModel:
@@ -81,6 +88,12 @@ class CoreEngine:
         with self._turn:
             return self._reconstructor.fuse(reconstructions, token)
 
+    def adopt(self, photo: Photo, face: TrackedFace) -> Reconstruction:
+        turn = math.degrees(math.atan2(face.crop_to_photo[1, 0], face.crop_to_photo[0, 0]))
+        detected = DetectedFace(face.box, face.landmarks, {}, rotation_degrees=round(turn) % 360)
+        with self._turn:
+            return self._reconstructor.adopt(photo, detected, face.crop_to_photo, face.code)
+
     def mesh(self, code: FaceCode) -> HeadMesh:
         return self._head.mesh(code)
 
@@ -94,4 +107,5 @@ class CoreEngine:
         return export_people(people, tools, choice, report, token)
 
     def close(self) -> None:
-        self._reconstructor.close()
+        with self._turn:
+            self._reconstructor.close()

@@ -22,9 +22,13 @@ class ExportController(QObject):
 
     Signals:
         exported(paths): the files were written.
+        busy_changed(bool)
+        progressed(Progress)
     """
 
     exported = Signal(object)
+    busy_changed = Signal(bool)
+    progressed = Signal(object)
 
     def __init__(
         self, session: Session, messages: MessageBar, settings: Settings, parent: QObject | None = None
@@ -52,12 +56,14 @@ class ExportController(QObject):
         self._settings.export = choice
         self._job = JobThread(lambda report, token: engine.export(people, choice, report, token), self)
         self._job.progressed.connect(lambda progress: self._messages.show_progress(progress, can_cancel=True))
+        self._job.progressed.connect(self.progressed)
         self._job.succeeded.connect(self._succeeded)
         self._job.failed.connect(self._failed)
         self._job.cancelled.connect(lambda: self._messages.show_info(self.tr("Export cancelled.")))
         self._job.finished.connect(self._ended)
         text = self.tr("Exporting to %1 …").replace("%1", str(choice.directory))
         self._messages.show_progress(Progress(0, 0, text), can_cancel=True)
+        self.busy_changed.emit(True)
         self._job.start()
 
     def cancel(self) -> None:
@@ -101,6 +107,7 @@ class ExportController(QObject):
         if self._job is not None:
             self._job.deleteLater()
             self._job = None
+            self.busy_changed.emit(False)
 
 
 def _unused(stem: str, used: set[str]) -> str:

@@ -62,12 +62,14 @@ class ProjectsController(QObject):
         opened(): another project is in the window.
         photos_missing(names): the photos of the project that are not found; empty when all are.
         recent_changed()
+        busy_changed(bool)
     """
 
     changed = Signal()
     opened = Signal()
     photos_missing = Signal(object)
     recent_changed = Signal()
+    busy_changed = Signal(bool)
 
     def __init__(
         self, session: Session, messages: MessageBar, settings: Settings, parent: QObject | None = None
@@ -88,6 +90,7 @@ class ProjectsController(QObject):
         self._given_up = False  # the user let go of unsaved changes
         self._waiting: _Wanted | None = None
         self._jobs = Jobs(self)
+        self._jobs.busy_changed.connect(self.busy_changed)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE)
@@ -233,9 +236,13 @@ class ProjectsController(QObject):
     def _view(self) -> Mapping[str, Scalar]:
         return {_EMBED: self.embed, ORIGIN: str(self.path) if self.path is not None else ""}
 
-    def _clear(self) -> None:
+    def start_over(self, document: Document) -> None:
+        """Go on with this document, as one that was never saved. Unsaved changes of the old one are gone."""
+        self._clear(document)
+
+    def _clear(self, document: Document | None = None) -> None:
         self.path, self.embed, self._recovered = None, False, False
-        self._session.restore(Document())
+        self._session.restore(document or Document())
         self._accept(self._session.document())
         self.autosave.forget()
         self._messages.clear()

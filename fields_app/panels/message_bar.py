@@ -48,6 +48,17 @@ class MessageBar(QFrame):
         self.details_button.setCheckable(True)
         self.copy_button = self._button(self.tr("Copy"))
         self.close_button = self._button(self.tr("Dismiss"))
+        self.jobs_button = self._button(self.tr("Jobs"))
+        self.jobs_button.setCheckable(True)
+        self.jobs_button.setAccessibleName(self.tr("Running jobs"))
+        for button, tip in (
+            (self.cancel_button, self.tr("Stop what is at work")),
+            (self.details_button, self.tr("What was expected, what came, and what to do")),
+            (self.copy_button, self.tr("Copy the message with its details")),
+            (self.close_button, self.tr("Put the message away")),
+            (self.jobs_button, self.tr("What is at work, with a way to stop each  (Ctrl+J)")),
+        ):
+            button.setToolTip(tip)
         self._details = QPlainTextEdit(self)
         self._details.setReadOnly(True)
         self._details.setFixedHeight(110)
@@ -59,6 +70,7 @@ class MessageBar(QFrame):
         line.addWidget(self._hint)
         for widget in (self._progress, self.cancel_button, self.details_button, self.copy_button, self.close_button):
             line.addWidget(widget)
+        line.addWidget(self.jobs_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(style.MEDIUM, 3, style.SMALL, 3)
         layout.setSpacing(style.TINY)

@@ -94,6 +94,7 @@ class Jobs(QObject):
     def _ended(self, job: JobThread) -> None:
         if job in self._running:
             self._running.remove(job)
+            job.wait()  # `finished` comes a moment before the thread has ended
             job.deleteLater()
             if not self._running:
                 self.busy_changed.emit(False)
