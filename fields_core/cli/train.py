@@ -46,6 +46,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     out = writable_folder(arguments.out)
     terminal.note("Loading ...")
     from fields_core.data.shard_files import is_remote
+    from fields_core.encoder.checkpoint import load_checkpoint
+    from fields_core.encoder.onnx_graph import export_onnx
     from fields_core.training.attended import train_attended
     from fields_core.training.run import RunRequest
     from fields_core.training.stage_log import tensorboard_installed
@@ -70,6 +72,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 f"Interrupted; go on with fields train --resume --data {arguments.data} --out {arguments.out}"
             )
             return 130
+    terminal.note("Writing its graph for ONNX Runtime ...")
+    export_onnx(load_checkpoint(path), path.with_suffix(".onnx"))
     terminal.write(f"{path}\n")
     return 0
 

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from fields_core.cli import main
 from fields_core.encoder.checkpoint import load_checkpoint
+from fields_core.encoder.runtime import load_runtime
 from fields_core.errors import SettingsError
 from fields_core.progress import Cancelled, CancelToken
-from fields_core.training.config import StageConfig, TrainConfig
+from fields_core.training.config import StageConfig, TrainConfig, save_config
 from fields_core.training.events import CheckpointSaved, StageFinished, StepDone, TrainingEvent, Validated
 from fields_core.training.run import RunRequest, run
 from tests.heads import tiny_head_file
@@ -227,3 +229,14 @@ def test_a_finished_run_that_is_resumed_is_finished(data: Path, whole: Path) -> 
     events: list[TrainingEvent] = []
     assert run(request(data, whole, resume=True), events.append, CancelToken()) == whole / "encoder.safetensors"
     assert events == []
+
+
+def test_the_command_leaves_weights_and_the_graph_that_goes_with_them(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = dataclasses.replace(TINY, pretrain=StageConfig(1), a=StageConfig(0), b=StageConfig(0))
+    save_config(tmp_path / "config.toml", short)
+    out = tmp_path / "run"
+    assert main(["train", str(tmp_path / "config.toml"), "--data", str(data), "--out", str(out)]) == 0
+    assert capsys.readouterr().out.strip() == str(out / "encoder.safetensors")
+    assert load_runtime(out / "encoder.safetensors").backend == "onnxruntime"
