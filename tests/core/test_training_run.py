@@ -237,6 +237,7 @@ def test_the_command_leaves_weights_and_the_graph_that_goes_with_them(
     short = dataclasses.replace(TINY, pretrain=StageConfig(1), a=StageConfig(0), b=StageConfig(0))
     save_config(tmp_path / "config.toml", short)
     out = tmp_path / "run"
-    assert main(["train", str(tmp_path / "config.toml"), "--data", str(data), "--out", str(out)]) == 0
+    arguments = [tmp_path / "config.toml", "--data", data, "--out", out, "--head", data / "egg.npz"]
+    assert main(["train", *map(str, arguments)]) == 0
     assert capsys.readouterr().out.strip() == str(out / "encoder.safetensors")
     assert load_runtime(out / "encoder.safetensors").backend == "onnxruntime"
