@@ -46,6 +46,9 @@ WIRE_LINE = "#4a9c92"
 VIEW_BLACK, VIEW_GREY, VIEW_WHITE = "#000000", "#7f7f7f", "#ffffff"
 HEAT_COLOURS = "viridis"  # even steps of lightness, and readable to the colour-blind
 
+# Curves, in their order: told apart by the colour-blind too (after Okabe and Ito), and legible on both canvases.
+CURVES = ("#4fb3a5", "#e69f00", "#56a0e9", "#cc79a7", "#d55e00", "#9a8fe0", "#8aa33a", "#b58863", "#7f8c99", "#e8776f")
+
 # Spacing in device-independent pixels.
 TINY, SMALL, MEDIUM, LARGE = 4, 8, 12, 20
 ROW_HEIGHT = 26

@@ -104,6 +104,6 @@ def _memory() -> dict[str, float]:
     for member in (process, *process.children(recursive=True)):
         with contextlib.suppress(psutil.Error):  # it has just ended
             used += member.memory_info().rss
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return {"memory": float(used), "gpu_memory": float(torch.cuda.max_memory_allocated())}
     return {"memory": float(used)}

@@ -53,10 +53,10 @@ def _stages(config: TrainConfig, around: Circumstances) -> list[Remark]:
         found.append(Remark("pretrain.steps", text, fatal=True))
     if config.encoder.layout != "three-branch":
         for branch in ("pose", "shape"):
-            default = getattr(TrainConfig().encoder, f"{branch}_backbone")
-            if getattr(config.encoder, f"{branch}_backbone") != default:
-                name = f"encoder.{branch}_backbone"
-                found.append(Remark(name, f"The layout {config.encoder.layout} may not use this backbone."))
+            field = f"{branch}_backbone"
+            if getattr(config.encoder, field) != getattr(TrainConfig().encoder, field):
+                text = f"Only the layout three-branch has this backbone, not {config.encoder.layout}."
+                found.append(Remark(f"encoder.{field}", text))
     return found
 
 

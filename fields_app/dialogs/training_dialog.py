@@ -1,0 +1,329 @@
+"""Asks for everything a training needs, and says what is wrong with it before it costs hours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from fields_app import style
+from fields_app.dialogs.config_form import ConfigForm, config_of, remark_of
+from fields_app.panels.data_view import DataView
+from fields_app.training_history import amount, duration, free_folder, run_name
+from fields_core.errors import FieldsError, SettingsError
+from fields_core.training.config import TrainConfig, load_config, save_config
+from fields_core.training.descriptions import settings
+from fields_core.training.estimate import estimate
+from fields_core.training.presets import PRESETS
+from fields_core.training.remarks import Circumstances, Remark, remarks
+from fields_core.training.runs import RunFacts
+from fields_core.training.supervisor import TrainingPlan
+
+if TYPE_CHECKING:
+    from fields_core.training.data_check import DataCheck
+
+_PAGES = {
+    "Data": ("data.",),
+    "Stages": ("pretrain.", "a.", "b."),
+    "Losses": ("losses.", "emotion_loss", "class_balance", "intensity_scale"),
+    "Encoder": ("encoder.", "decoder_width"),
+    "Run": ("",),
+}
+_CHECK_AFTER = 400  # milliseconds without typing
+
+
+class TrainingDialog(QDialog):
+    """Makes a `TrainingPlan`.
+
+    Args:
+        runs_folder: where the run goes.
+        runs: earlier ones: their speed says how long this one takes, their weights can be started from.
+        config: to start from; None: the preset "quick".
+        data: folder or address of training data; "": none yet.
+
+    Signals:
+        check_requested(str, int): look at this folder, with so many held out.
+    """
+
+    check_requested = Signal(str, int)
+
+    def __init__(
+        self,
+        runs_folder: Path,
+        runs: Sequence[RunFacts] = (),
+        parent: QWidget | None = None,
+        *,
+        config: TrainConfig | None = None,
+        data: str = "",
+        gpu: bool | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("New training"))
+        self.resize(1040, 780)
+        self._runs, self._runs_folder, self._gpu = runs, runs_folder, gpu
+        self._check: DataCheck | None = None
+        self._config: TrainConfig | None = None
+        self.start_from = QComboBox(self)
+        self.start_from.setAccessibleName(self.tr("Start from"))
+        self._fill_start()
+        self.preset = QComboBox(self)
+        self.preset.setAccessibleName(self.tr("Preset"))
+        self.preset.addItems(list(PRESETS))
+        self.preset.activated.connect(lambda _: self.show_config(PRESETS[self.preset.currentText()]))
+        self.data = QLineEdit(data, self)
+        self.data.setAccessibleName(self.tr("Training data"))
+        self.data.setPlaceholderText(self.tr("A folder that fields prepare made, or an http(s):// or s3:// address"))
+        self.data_view = DataView(self)
+        self.data_view.chosen_changed.connect(self._choose_sources)
+        self.name = QLineEdit(run_name(), self)
+        self.name.setAccessibleName(self.tr("Name of the run"))
+        self.forms: list[ConfigForm] = []
+        self.pages = QTabWidget(self)
+        self._make_pages()
+        self.problems = QLabel(self)
+        self.problems.setWordWrap(True)
+        self.cost = QLabel(self)
+        self.cost.setObjectName("soft")
+        self.start_button = QPushButton(self.tr("Start training"), self)
+        self.start_button.setObjectName("primary")
+        self.start_button.setDefault(True)
+        self.start_button.clicked.connect(self.accept)
+        self._lay_out()
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_CHECK_AFTER)
+        self._later.timeout.connect(self._look)
+        self.data.textChanged.connect(self._data_changed)
+        self.name.textChanged.connect(self._update)
+        self.start_from.currentIndexChanged.connect(self._update)
+        self.show_config(config or PRESETS["quick"])
+        if data:
+            self._later.start(0)
+
+    @property
+    def config(self) -> TrainConfig | None:
+        """None while something makes no sense."""
+        return self._config
+
+    @property
+    def plan(self) -> TrainingPlan:
+        """What was asked for; only if the start button may be pressed."""
+        assert self._config is not None
+        start = self.start_from.currentData()
+        return TrainingPlan(
+            self._config,
+            self.data.text().strip(),
+            free_folder(self._runs_folder, self.name.text().strip()),
+            start=Path(start) if start else None,
+        )
+
+    def show_config(self, config: TrainConfig) -> None:
+        """All values of a configuration."""
+        for form in self.forms:
+            form.show_config(config)
+        self._update()
+
+    def show_check(self, check: DataCheck) -> None:
+        """What is in the folder that was asked for last."""
+        if check.folder == self.data.text().strip():
+            self._check = check
+            sources = self._config.data.sources if self._config is not None else ()
+            self.data_view.show_check(check, sources)
+            self._update()
+
+    def show_no_check(self, error: BaseException) -> None:
+        """It cannot be trained on."""
+        self._check = None
+        self.data_view.show_check(None, note=str(error))
+        self._update()
+
+    def form_of(self, name: str) -> ConfigForm:
+        """The form with a setting."""
+        return next(form for form in self.forms if name in form.names)
+
+    def _make_pages(self) -> None:
+        left = list(settings())
+        for title, beginnings in _PAGES.items():
+            chosen = [setting for setting in left if setting.name.startswith(beginnings)]
+            left = [setting for setting in left if setting not in chosen]
+            form = ConfigForm(chosen, self)
+            form.edited.connect(self._update)
+            self.forms.append(form)
+            page = QWidget(self)
+            page.setObjectName("plain")
+            layout = QVBoxLayout(page)
+            layout.setContentsMargins(style.SMALL, style.SMALL, style.SMALL, 0)
+            if title == "Data":
+                layout.addWidget(self.data_view, 1)
+            scroll = QScrollArea(self)
+            scroll.setWidgetResizable(True)
+            scroll.setWidget(form)
+            layout.addWidget(scroll, 1)
+            self.pages.addTab(page, self.tr(title))
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(style.LARGE, style.LARGE, style.LARGE, style.LARGE)
+        layout.setSpacing(style.SMALL)
+        browse = self._button(self.tr("Add folder …"), self._browse)
+        layout.addLayout(self._line(self.tr("Training data"), self.data, browse))
+        presets = self._line(self.tr("Settings of"), self.preset, self._button(self.tr("Load …"), self._load))
+        presets.insertWidget(3, self._button(self.tr("Save …"), self._save))
+        presets.insertWidget(4, QLabel(self.tr("Start from"), self))
+        presets.insertWidget(5, self.start_from, 2)
+        layout.addLayout(presets)
+        layout.addWidget(self.pages, 1)
+        layout.addWidget(self.problems)
+        foot = QHBoxLayout()
+        foot.addWidget(QLabel(self.tr("Name"), self))
+        foot.addWidget(self.name, 1)
+        foot.addWidget(self.cost, 2)
+        foot.addWidget(self._button(self.tr("Cancel"), self.reject))
+        foot.addWidget(self.start_button)
+        layout.addLayout(foot)
+
+    def _line(self, text: str, *widgets: QWidget) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setSpacing(style.SMALL)
+        label = QLabel(text, self)
+        label.setMinimumWidth(90)
+        line.addWidget(label)
+        for number, widget in enumerate(widgets):
+            line.addWidget(widget, 1 if number == 0 else 0)
+        return line
+
+    def _button(self, text: str, slot: Callable[..., object]) -> QPushButton:
+        button = QPushButton(text, self)
+        button.setAutoDefault(False)
+        button.clicked.connect(slot)
+        return button
+
+    def _fill_start(self) -> None:
+        self.start_from.addItem(self.tr("random weights"), "")
+        for run in self._runs:
+            if run.has_weights:
+                text = self.tr("weights of %1").replace("%1", run.name)
+                self.start_from.addItem(text, str(run.folder / "encoder.safetensors"))
+        self.start_from.addItem(self.tr("a checkpoint file …"), None)
+        self.start_from.activated.connect(self._choose_start)
+
+    def _choose_start(self, index: int) -> None:
+        if self.start_from.itemData(index) is not None:
+            return
+        name, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Start from"), str(self._runs_folder), self.tr("Checkpoints (*.safetensors)")
+        )
+        if name:
+            self.start_from.insertItem(index, Path(name).name, name)
+        self.start_from.setCurrentIndex(index if name else 0)
+
+    def _browse(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, self.tr("Training data"), self.data.text())
+        if folder:
+            self.data.setText(folder)
+
+    def _data_changed(self) -> None:
+        self._check = None
+        self.data_view.show_check(None, note=self.tr("Looking …") if self.data.text().strip() else "")
+        self._later.start()
+        self._update()
+
+    def _look(self) -> None:
+        if self.data.text().strip():
+            self.data_view.show_check(None, note=self.tr("Looking …"))
+            every = self._config.data.holdout_every if self._config is not None else 20
+            self.check_requested.emit(self.data.text().strip(), every)
+
+    def _choose_sources(self) -> None:
+        names = () if self.data_view.all_chosen else self.data_view.chosen
+        editor = self.form_of("data.sources").editor("data.sources")
+        assert isinstance(editor, QLineEdit)
+        editor.setText(", ".join(names))
+
+    def _load(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Load settings"), str(self._runs_folder), self.tr("Settings (*.toml *.json)")
+        )
+        if name:
+            try:
+                self.show_config(load_config(Path(name)))
+            except FieldsError as error:
+                self._show_problems([Remark("", str(error), fatal=True)])
+
+    def _save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self,
+            self.tr("Save settings"),
+            str(self._runs_folder / "settings.toml"),
+            self.tr("Settings (*.toml *.json)"),
+        )
+        if name and self._config is not None:
+            try:
+                save_config(Path(name), self._config)
+            except FieldsError as error:
+                self._show_problems([Remark("", str(error), fatal=True)])
+
+    def _update(self) -> None:
+        if not hasattr(self, "_later"):
+            return  # still being made
+        try:
+            self._config = config_of(self.forms)
+            around = Circumstances(
+                self._check, bool(self.start_from.currentData()), self._gpu, processors=os.cpu_count() or 1
+            )
+            found = remarks(self._config, around)
+        except SettingsError as error:
+            self._config, found = None, [remark_of(error)]
+        for form in self.forms:
+            form.show_remarks(found)
+        for index, form in enumerate(self.forms):
+            wrong = sum(remark.setting in form.names for remark in found)
+            title = self.tr(list(_PAGES)[index])
+            self.pages.setTabText(index, f"{title}  ({wrong})" if wrong else title)
+        self._show_problems(found)
+        self._show_cost()
+        fatal = any(remark.fatal for remark in found)
+        self.start_button.setEnabled(
+            self._config is not None and not fatal and self._check is not None and bool(self.name.text().strip())
+        )
+
+    def _show_problems(self, found: Sequence[Remark]) -> None:
+        fatal = [remark for remark in found if remark.fatal]
+        shown = fatal or list(found)
+        text = "\n".join(f"{remark.setting}: {remark.text}" if remark.setting else remark.text for remark in shown[:3])
+        if len(shown) > 3:
+            text += "\n" + self.tr("and %1 more").replace("%1", str(len(shown) - 3))
+        self.problems.setText(text)
+        self.problems.setStyleSheet(f"color: {style.ERROR if fatal else style.WARNING};")
+        self.problems.setVisible(bool(text))
+
+    def _show_cost(self) -> None:
+        if self._config is None:
+            self.cost.setText("")
+            return
+        held_out = sum(source.validation for source in self._check.sources) if self._check is not None else 0
+        samples = min(held_out, 3 * self._config.data.validation_samples)
+        guess = estimate(self._config, self._runs, gpu=bool(self._gpu), validation_samples=samples)
+        basis = self.tr("as earlier runs went") if guess.measured else self.tr("a rough guess: no run to go by yet")
+        self.cost.setText(
+            self.tr("About %1 and %2 (%3)")
+            .replace("%1", duration(guess.seconds))
+            .replace("%2", amount(guess.size))
+            .replace("%3", basis)
+        )

@@ -1,0 +1,177 @@
+"""The window of trainings: what is at work, and all runs. Made when it is first asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QProcess, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QDialog, QFileDialog, QTabWidget, QVBoxLayout, QWidget
+
+from fields_app.controllers.training import TrainingController
+from fields_app.dialogs.training_dialog import TrainingDialog
+from fields_app.dialogs.training_questions import ask
+from fields_app.panels.message_bar import MessageBar
+from fields_app.panels.runs_panel import RunsPanel
+from fields_app.panels.training_panel import TrainingPanel
+from fields_app.settings import Settings
+from fields_core.training.config import TrainConfig
+
+
+class TrainingWindow(QDialog):
+    """Two pages over one controller.
+
+    Args:
+        messages: of the main window.
+    """
+
+    def __init__(
+        self, training: TrainingController, messages: MessageBar, settings: Settings, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Training"))
+        self.setModal(False)
+        self.resize(1180, 820)
+        self._training, self._messages, self._settings = training, messages, settings
+        self._board: QProcess | None = None
+        self.dialog: TrainingDialog | None = None
+        self.panel = TrainingPanel(self)
+        self.runs = RunsPanel(self)
+        self.pages = QTabWidget(self)
+        self.pages.addTab(self.panel, self.tr("Training"))
+        self.pages.addTab(self.runs, self.tr("Runs"))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.pages)
+        self._wire()
+        training.refresh_runs()
+
+    def stop(self) -> None:
+        """End TensorBoard."""
+        if self._board is not None:
+            self._board.kill()
+            self._board.waitForFinished(2000)
+            self._board = None
+
+    def new_training(self) -> None:
+        """Ask for everything and start."""
+        dialog = self.dialog = TrainingDialog(
+            self._training.runs_folder, self._training.runs, self, data=self._settings.training_data
+        )
+        dialog.check_requested.connect(self._training.check_data)
+        self._training.data_checked.connect(dialog.show_check)
+        self._training.data_refused.connect(dialog.show_no_check)
+        dialog.accepted.connect(lambda: self._start(dialog))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _start(self, dialog: TrainingDialog) -> None:
+        plan = dialog.plan
+        self._settings.training_data = plan.data
+        self.pages.setCurrentWidget(self.panel)
+        if self._training.active:
+            self._messages.show_info(
+                self.tr("%1 goes on; it is among the runs").replace("%1", self._training.folder.name)
+                if self._training.folder is not None
+                else ""
+            )
+        self._training.start(plan)
+
+    def _wire(self) -> None:
+        training, panel, runs = self._training, self.panel, self.runs
+        training.opened.connect(self._opened)
+        training.noted.connect(panel.add)
+        training.status_changed.connect(panel.show_status)
+        training.runs_listed.connect(runs.show_runs)
+        training.curves_read.connect(runs.show_curves)
+        panel.new_requested.connect(self.new_training)
+        panel.stop_early_requested.connect(self._ask_stop)
+        panel.pause_requested.connect(training.pause)
+        panel.resume_requested.connect(training.resume)
+        panel.discard_requested.connect(self._ask_discard)
+        panel.use_requested.connect(lambda: self._use(training.folder))
+        runs.watch_requested.connect(self._watch)
+        runs.use_requested.connect(self._use)
+        runs.export_requested.connect(self._export)
+        runs.delete_requested.connect(self._ask_delete)
+        runs.board_requested.connect(self._open_board)
+        runs.curves_wanted.connect(training.read_curves)
+        runs.folder_requested.connect(self._choose_folder)
+        self.pages.currentChanged.connect(lambda _: training.refresh_runs())
+
+    def _opened(self, folder: Path, config: TrainConfig | None) -> None:
+        self.panel.open(folder, config)
+        self.panel.show_status(None)
+
+    def _watch(self, folder: Path) -> None:
+        self.pages.setCurrentWidget(self.panel)
+        self._training.watch(folder)
+
+    def _use(self, folder: Path | None) -> None:
+        if folder is not None:
+            self._training.use_weights(folder)
+
+    def _ask_stop(self) -> None:
+        ask(
+            self,
+            self.tr("Stop early"),
+            self.tr("The training validates once more and ends with the best weights so far. It cannot go on then."),
+            self.tr("Stop early"),
+            self._training.stop_early,
+        )
+
+    def _ask_discard(self) -> None:
+        ask(
+            self,
+            self.tr("Cancel the training"),
+            self.tr("The training ends at once, and everything it made is deleted."),
+            self.tr("Delete it"),
+            self._training.discard,
+        )
+
+    def _ask_delete(self, folders: list[Path]) -> None:
+        names = ", ".join(folder.name for folder in folders)
+        ask(
+            self,
+            self.tr("Delete runs"),
+            self.tr("%1: weights, curves and pictures are deleted for good.").replace("%1", names),
+            self.tr("Delete"),
+            lambda: self._training.delete(folders),
+        )
+
+    def _export(self, folder: Path) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Export weights"), f"{folder.name}.safetensors", self.tr("Checkpoints (*.safetensors)")
+        )
+        if name:
+            self._training.export_weights(folder, Path(name))
+
+    def _choose_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, self.tr("Runs folder"), str(self._settings.runs_folder))
+        if name:
+            self._settings.runs_folder = Path(name)
+            self._training.refresh_runs()
+
+    def _open_board(self, folders: list[Path]) -> None:
+        """TensorBoard as a process of ours; the browser opens when it says where it is."""
+        import re
+        import sys
+
+        self.stop()
+        board = self._board = QProcess(self)
+        board.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
+
+        def read() -> None:
+            text = bytes(board.readAllStandardOutput().data()).decode("utf-8", "replace")
+            if found := re.search(r"http://\S+", text):
+                QDesktopServices.openUrl(QUrl(found[0]))
+            elif "No module named tensorboard" in text:
+                self._messages.show_warning(
+                    self.tr("TensorBoard is not installed"), "pip install 'fields-head[tensorboard]'"
+                )
+
+        board.readyReadStandardOutput.connect(read)
+        self._messages.show_info(self.tr("Starting TensorBoard …"))
+        where = ",".join(f"{folder.name}:{folder}" for folder in folders)
+        place = ["--logdir_spec", where] if folders else ["--logdir", str(self._settings.runs_folder)]
+        board.start(sys.executable, ["-m", "tensorboard.main", *place, "--port", "0", "--host", "localhost"])
