@@ -1,9 +1,9 @@
 """Face codes as files: npz for programs, JSON for people.
 
 Both name the head model and, one by one, its expression coefficients, so a code is never poured into another model.
-JSON: ``{"format": "fields-code-1", "head_model": ..., "units": {...}, "faces": [{"shape": [...], "expression":
-{name: value, ...}, "camera": {"scale": ..., "tx": ..., "ty": ...}, ...}, ...]}``. npz: the fields of `FaceCode`,
-``format``, ``head_model``, ``expression_names`` and whatever else the writer adds.
+JSON: ``{"format": "fields-code-1", "head_model": ..., "head_model_licence": ..., "units": {...}, "faces": [{"shape":
+[...], "expression": {name: value, ...}, "camera": {"scale": ..., "tx": ..., "ty": ...}, ...}, ...]}``. npz: the fields
+of `FaceCode`, ``format``, ``head_model``, ``head_model_licence``, ``expression_names`` and whatever the writer adds.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def save_code(path: Path, code: FaceCode, head: HeadModel, arrays: Mapping[str, 
     own = {
         "format": np.array(FORMAT),
         "head_model": np.array(head.name),
+        "head_model_licence": np.array(head.licence),
         "expression_names": np.array(head.expression_names),
     }
     extra = dict(arrays or {})
@@ -143,6 +144,7 @@ def _to_json(values: Mapping[str, Array], head: HeadModel) -> str:
     content = {
         "format": FORMAT,
         "head_model": head.name,
+        "head_model_licence": head.licence,
         "units": UNITS,
         "faces": [{name: plain(name, values[name][face]) for name in UNITS} for face in range(count)],
     }

@@ -90,3 +90,12 @@ def test_glb_stays_metres_with_y_up_for_everybody(head: HeadModel, mesh: HeadMes
     path = export_code(head.neutral_code(), head, tmp_path, ["glb"], "head", target)[0]
     read = trimesh.load_mesh(path, process=False)
     np.testing.assert_allclose(read.bounds, [mesh.vertices.min(0), mesh.vertices.max(0)], atol=1e-5)
+
+
+def test_every_file_names_the_licence_of_its_head_model(head: HeadModel, tmp_path: Path) -> None:
+    for path in export_code(head.neutral_code(), head, tmp_path, ["obj", "glb", "usd", "ply", "stl", "json"]):
+        if path.suffix != ".png":
+            assert head.licence.encode() in path.read_bytes(), path.name
+    (path,) = export_code(head.neutral_code(), head, tmp_path, ["npz"])
+    with np.load(path, allow_pickle=False) as arrays:
+        assert str(arrays["head_model_licence"]) == head.licence
