@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Reconstruct all photos; one that fails never stops the others."""
     if arguments.shards or arguments.cluster:
         return bulk.run_bulk(arguments, terminal)
-    formats = parse_choices(arguments.format or DEFAULT_FORMATS, FORMATS, "format")
+    formats = parse_choices(DEFAULT_FORMATS if arguments.format is None else arguments.format, FORMATS, "format")
     formats += ("overlay",) * arguments.overlay + ("turntable",) * arguments.turntable
     out = writable_folder(arguments.out)
     selection = select_photos(arguments.photos)
