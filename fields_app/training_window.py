@@ -11,10 +11,12 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QTabWidget, QVBoxLayout, QWi
 from fields_app.controllers.training import TrainingController
 from fields_app.dialogs.training_dialog import TrainingDialog
 from fields_app.dialogs.training_questions import ask
+from fields_app.panels.evaluation_panel import EvaluationPanel
 from fields_app.panels.message_bar import MessageBar
 from fields_app.panels.runs_panel import RunsPanel
 from fields_app.panels.training_panel import TrainingPanel
 from fields_app.settings import Settings
+from fields_core.errors import FieldsError
 from fields_core.training.config import TrainConfig
 
 
@@ -40,6 +42,8 @@ class TrainingWindow(QDialog):
         self.pages = QTabWidget(self)
         self.pages.addTab(self.panel, self.tr("Training"))
         self.pages.addTab(self.runs, self.tr("Runs"))
+        self.evaluation = EvaluationPanel(self)
+        self.pages.addTab(self.evaluation, self.tr("Evaluation"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.pages)
@@ -97,6 +101,10 @@ class TrainingWindow(QDialog):
         runs.board_requested.connect(self._open_board)
         runs.curves_wanted.connect(training.read_curves)
         runs.folder_requested.connect(self._choose_folder)
+        training.runs_listed.connect(self.evaluation.show_runs)
+        training.evaluated.connect(self._show_evaluation)
+        self.evaluation.evaluate_requested.connect(self._evaluate)
+        self.evaluation.save_requested.connect(self._ask_save)
         self.pages.currentChanged.connect(lambda _: training.refresh_runs())
 
     def _opened(self, folder: Path, config: TrainConfig | None) -> None:
@@ -145,6 +153,34 @@ class TrainingWindow(QDialog):
         )
         if name:
             self._training.export_weights(folder, Path(name))
+
+    def _evaluate(self, folder: Path) -> None:
+        self.evaluation.show_busy(True)
+        self._training.evaluate(folder)
+
+    def _show_evaluation(self, evaluation: object) -> None:
+        self.evaluation.show_busy(False)
+        self.evaluation.show_evaluation(evaluation)  # type: ignore[arg-type]  # a signal's object
+
+    def _ask_save(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, self.tr("Save pictures and CSV"), str(self._settings.runs_folder))
+        if name:
+            self.save_evaluation(Path(name))
+
+    def save_evaluation(self, folder: Path) -> None:
+        """Pictures and tables of what is on the evaluation page."""
+        from fields_core.evaluation.run_evaluation import write_evaluation_csv
+
+        if self.evaluation.evaluation is None:
+            return
+        try:
+            files = write_evaluation_csv(self.evaluation.evaluation, folder) + self.evaluation.save_pictures(folder)
+        except FieldsError as error:
+            self._messages.show_error(error)
+        else:
+            self._messages.show_info(
+                self.tr("%1 files saved in %2").replace("%1", str(len(files))).replace("%2", str(folder))
+            )
 
     def _choose_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(self, self.tr("Runs folder"), str(self._settings.runs_folder))

@@ -33,6 +33,7 @@ class TrainingController(QObject):
         runs_listed(tuple[RunFacts, ...]): the runs of the runs folder, the latest first.
         curves_read(Path, list[Curve])
         data_checked(DataCheck), data_refused(error)
+        evaluated(RunEvaluation | None): None if it could not be.
         weights_installed(): reconstruct with them from now on.
     """
 
@@ -43,6 +44,7 @@ class TrainingController(QObject):
     curves_read = Signal(object, object)
     data_checked = Signal(object)
     data_refused = Signal(object)
+    evaluated = Signal(object)
     weights_installed = Signal()
 
     def __init__(
@@ -60,6 +62,7 @@ class TrainingController(QObject):
         self._runner: TrainingRunner | None = None
         self._jobs = Jobs(self)
         self._check: CancelToken | None = None
+        self._evaluation: CancelToken | None = None
         self.folder: Path | None = None
         self.status: RunStatus | None = None
         self.runs: tuple[RunFacts, ...] = ()
@@ -168,6 +171,22 @@ class TrainingController(QObject):
             self._messages.show_error,
         )
 
+    def evaluate(self, folder: Path) -> None:
+        """Try a run's weights on the samples that it held out."""
+        self._evaluation = wish = CancelToken()
+
+        def work(report: ProgressCallback, token: CancelToken) -> object:
+            from fields_core.evaluation.run_evaluation import evaluate_run
+
+            return evaluate_run(folder, report, wish)
+
+        def failed(error: BaseException) -> None:
+            self.evaluated.emit(None)
+            if not wish.cancelled:
+                self._messages.show_error(error)
+
+        self._jobs.run(work, self.evaluated.emit, failed)
+
     def delete(self, folders: Sequence[Path]) -> None:
         """Delete runs; those at work are left."""
 
@@ -183,6 +202,9 @@ class TrainingController(QObject):
             self._runner.stop()
             self._runner.deleteLater()
             self._runner = None
+        for wish in (self._check, self._evaluation):
+            if wish is not None:
+                wish.cancel()
         self._jobs.finish()
 
     def _watch(self, folder: Path, begin: Callable[[], Supervisor]) -> None:

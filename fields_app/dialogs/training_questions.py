@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 
@@ -19,6 +20,7 @@ class OnClose(Enum):
 def ask(parent: QWidget, title: str, text: str, button: str, answer: Callable[[], None]) -> QMessageBox:
     """A question with one way to go on; ``answer`` is called if it is taken. Does not block."""
     box = QMessageBox(QMessageBox.Icon.NoIcon, title, text, QMessageBox.StandardButton.Cancel, parent)
+    box.button(QMessageBox.StandardButton.Cancel).setIcon(QIcon())
     go_on = box.addButton(button, QMessageBox.ButtonRole.AcceptRole)
     box.buttonClicked.connect(lambda chosen: answer() if chosen is go_on else None)
     box.open()
@@ -34,6 +36,7 @@ def ask_on_close(parent: QWidget) -> OnClose:
         QMessageBox.StandardButton.Cancel,
         parent,
     )
+    box.button(QMessageBox.StandardButton.Cancel).setIcon(QIcon())
     keep = box.addButton(parent.tr("Keep training"), QMessageBox.ButtonRole.AcceptRole)
     pause = box.addButton(parent.tr("Pause it"), QMessageBox.ButtonRole.DestructiveRole)
     box.setDefaultButton(keep)

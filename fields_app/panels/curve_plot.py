@@ -28,12 +28,13 @@ class CurvePlot(pg.PlotWidget):
     def __init__(
         self, title: str, unit: str = "", parent: QWidget | None = None, *, tip: str = "", legend: bool = True
     ) -> None:
-        super().__init__(parent, background=style.CANVAS)
+        item = pg.PlotItem(viewBox=pg.ViewBox(enableMenu=False), enableMenu=False)
+        super().__init__(parent, background=style.CANVAS, plotItem=item)
+        item.ctrlMenu.setParent(self)  # made all the same, without an owner
         self.setAccessibleName(title)
         self.setToolTip(tip)
         self.setTitle(f"{title}, {unit}" if unit else title, color=style.TEXT, size="9pt")
         self.getPlotItem().titleLabel.setMinimumWidth(0)  # else a long title makes the plot wider than its place
-        self.setMenuEnabled(False)
         self.setMouseEnabled(x=True, y=False)
         self.showGrid(x=True, y=True, alpha=0.15)
         for side in ("left", "bottom"):
@@ -42,9 +43,8 @@ class CurvePlot(pg.PlotWidget):
             axis.setTextPen(style.TEXT_SOFT)
         self.getAxis("left").setWidth(58)
         self.getAxis("left").enableAutoSIPrefix(False)
-        self._legend = (
-            self.addLegend(offset=(-8, 8), labelTextColor=style.TEXT_SOFT, brush=style.PANEL) if legend else None
-        )
+        if legend:
+            self.addLegend(offset=(-8, 8), labelTextColor=style.TEXT_SOFT, labelTextSize="8pt", brush=None)
         self._items: dict[str, Any] = {}
         self._log = False
         self._smoothing = 0.0
@@ -57,6 +57,12 @@ class CurvePlot(pg.PlotWidget):
     def names(self) -> list[str]:
         """Of the curves on show."""
         return list(self._items)
+
+    @property
+    def legend_text(self) -> str:
+        """Names in their colours, as rich text: a legend for beside the plot."""
+        coloured = zip(self._items, style.CURVES * 3, strict=False)
+        return " &nbsp; ".join(f"<span style='color:{colour}'>━</span>&nbsp;{name}" for name, colour in coloured)
 
     def set_log(self, log: bool) -> None:
         """Logarithmic values; what is not above 0 is left out."""

@@ -69,7 +69,9 @@ class TrainingPanel(QWidget):
         self.progress = QProgressBar(self)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName(self.tr("Progress of the training"))
-        self.losses = CurvePlot(self.tr("Loss"), "", self, tip=self.tr("Weighted terms of the training samples"))
+        self.losses = CurvePlot(
+            self.tr("Loss"), "", self, tip=self.tr("Weighted terms of the training samples"), legend=False
+        )
         self.validation = CurvePlot(
             self.tr("Validation loss"),
             "",
@@ -82,7 +84,10 @@ class TrainingPanel(QWidget):
             "",
             self,
             tip=self.tr("1 is best: all emotions recognised, expressions as strong as they are"),
+            legend=False,
         )
+        self.loss_legend, self.emotion_legend = (self._label("faint", "") for _ in range(2))
+        self.loss_legend.setWordWrap(True)
         self.geometry_plot = CurvePlot(
             self.tr("Vertices"), self.tr("mm"), self, tip=self.tr("Mean distance from the 3D truth"), legend=False
         )
@@ -166,6 +171,8 @@ class TrainingPanel(QWidget):
         validation = history.validation
         self.validation.show_curves({name: validation[name] for name in ("loss",) if name in validation})
         self.emotion.show_curves({text: validation[name] for name, text in _ACCURACY.items() if name in validation})
+        self.loss_legend.setText(self.losses.legend_text)
+        self.emotion_legend.setText(self.emotion.legend_text)
         vertices = "vertex_millimetres"
         self.geometry_plot.show_curves({vertices: validation[vertices]} if vertices in validation else {})
         for plot, name in ((self.rate, "learning_rate"), (self.speed, "images_per_second")):
@@ -217,6 +224,7 @@ class TrainingPanel(QWidget):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.losses, 3)
+        column.addWidget(self.loss_legend)
         column.addLayout(options)
         column.addWidget(self.picture, 2)
         right = QWidget(self)
@@ -227,7 +235,9 @@ class TrainingPanel(QWidget):
         for number, plot in enumerate(
             (self.validation, self.emotion, self.geometry_plot, self.rate, self.speed, self.memory)
         ):
-            grid.addWidget(plot, number // 2, number % 2)
+            grid.addWidget(plot, number // 2 * 2, number % 2)
+            grid.setRowStretch(number // 2 * 2, 1)
+        grid.addWidget(self.emotion_legend, 1, 1)
         split = QSplitter(Qt.Orientation.Horizontal, self)
         split.addWidget(left)
         split.addWidget(right)

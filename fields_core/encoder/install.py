@@ -31,7 +31,12 @@ def install_encoder(checkpoint: Path, folder: Path | None = None) -> CheckpointI
     graph.unlink(missing_ok=True)  # one of other weights would only be refused
     with replacing(target) as temporary:
         shutil.copyfile(checkpoint, temporary)
-    export_onnx(loaded, graph)
+    made = checkpoint.with_suffix(".onnx")
+    if made.is_file():
+        with replacing(graph) as temporary:
+            shutil.copyfile(made, temporary)
+    else:
+        export_onnx(loaded, graph)
     if folder is None and (used := find_asset(ENCODER)) != target:
         raise SettingsError(
             "Another encoder comes first", expected=str(target), found=str(used), remedy="Unset FIELDS_ASSETS."
