@@ -46,8 +46,8 @@ from fields_app.live_view import LiveView  # noqa: E402
 from fields_app.main_window import MainWindow  # noqa: E402
 from fields_app.menus.batch_menu import BatchMenu  # noqa: E402
 from fields_app.menus.help_menu import HelpMenu  # noqa: E402
-from fields_app.menus.live_menu import LiveMenu  # noqa: E402
 from fields_app.menus.jobs_menu import JobsMenu  # noqa: E402
+from fields_app.menus.live_menu import LiveMenu  # noqa: E402
 from fields_app.menus.models_menu import ModelsMenu  # noqa: E402
 from fields_app.menus.people_menu import PeopleMenu  # noqa: E402
 from fields_app.menus.preferences_menu import PreferencesMenu  # noqa: E402

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fields_core.camera import project
-from fields_core.datatypes import DetectedFace, FaceCode, FaceCrop, Photo, Reconstruction, Timings
-from fields_core.detection.crop import crop_face
+from fields_core.datatypes import CROP_SIZE, DetectedFace, FaceCode, FaceCrop, Photo, Reconstruction, Timings
+from fields_core.detection.crop import crop_face, invert, pixels_to_image, sample, transform
 from fields_core.detection.face_detector import FaceDetector
 from fields_core.errors import FieldsError, NoFaceError
 from fields_core.fitting import FitPriors, LandmarkFitter, landmark_errors
@@ -180,6 +180,26 @@ class Reconstructor:
         seen = reconstruction.crop.landmarks[None]
         error = landmark_errors(points[None].double().cpu().numpy(), seen, self.head.landmark_ids.cpu().numpy())
         return replace(reconstruction, code=code, mesh=self.head.mesh(code), landmark_error=float(error[0]))
+
+    def adopt(
+        self, photo: Photo, face: DetectedFace, crop_to_photo: NDArray[np.float64], code: FaceCode
+    ) -> Reconstruction:
+        """A face whose code is known already, as that of a tracked frame: its light, skin, mesh and texture.
+
+        Args:
+            photo: the picture.
+            face: where it is there.
+            crop_to_photo: (2, 3) of the crop that the code's camera belongs to.
+            code: one row.
+        """
+        start = time.perf_counter()
+        points = transform(invert(crop_to_photo), face.landmarks[:, :2])
+        image = sample(photo.pixels, crop_to_photo, CROP_SIZE)
+        crop = FaceCrop(image, crop_to_photo, pixels_to_image(points, CROP_SIZE).astype(np.float32))
+        fitted = self._appearance.fit([crop], code)
+        blank = Reconstruction(photo, face, crop, fitted, self.head.mesh(fitted), 0.0)
+        found = self.with_code(blank, fitted)
+        return self._textured(replace(found, timings=Timings(fit=time.perf_counter() - start)), wanted=True)
 
     def close(self) -> None:
         """Free the detector's networks; safe to repeat."""

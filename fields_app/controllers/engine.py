@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fields_core.datatypes import FaceCode, HeadMesh, Photo, Reconstruction
     from fields_core.expression.tools import ExpressionTools
     from fields_core.head.model import HeadModel
+    from fields_core.live.tracked import TrackedFace
     from fields_core.pipeline import FusedReconstructions
 
 
@@ -75,6 +76,9 @@ class Engine(Protocol):
             FitError: the landmarks make no face.
             Cancelled: the token said so.
         """
+
+    def adopt(self, photo: Photo, face: TrackedFace) -> Reconstruction:
+        """A tracked face of a live picture as one of a photo."""
 
     def mesh(self, code: FaceCode) -> HeadMesh:
         """The head that a code describes."""

@@ -24,10 +24,20 @@ def head_overlay(reconstruction: Reconstruction) -> Overlay:
     points = project(torch.from_numpy(mesh.vertices)[None], reconstruction.code.camera.detach().float()) / _WIDER
     faces = torch.from_numpy(mesh.faces).long()
     hit = choose_rasterizer("cpu")(points, faces, _SIZE, _SIZE)[0].numpy()
-    return Overlay(image=_paint(points[0].numpy(), mesh.faces, hit), image_to_photo=_place(reconstruction))
+    return Overlay(image=paint_head(points[0].numpy(), mesh.faces, hit), image_to_photo=_place(reconstruction))
 
 
-def _paint(points: NDArray[np.float32], faces: NDArray[np.int32], hit: NDArray[np.int64]) -> NDArray[np.uint8]:
+def paint_head(points: NDArray[np.float32], faces: NDArray[np.int32], hit: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Softly shaded faces with their edges.
+
+    Args:
+        points: (V, 3) image frame.
+        faces: (F, 3)
+        hit: (H, W) face seen by each pixel, -1: none.
+
+    Returns:
+        (H, W, 4) RGBA
+    """
     a, b, c = (points[faces[:, i]] for i in range(3))
     normals = np.cross(b - a, c - a)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)

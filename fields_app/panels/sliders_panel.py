@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -25,6 +26,9 @@ from fields_app.panels.value_slider import ValueSlider
 from fields_app.parameters import GROUPS, Parameter, read_all
 from fields_app.session import Session
 from fields_app.units import Units
+
+if TYPE_CHECKING:
+    from fields_core.datatypes import FaceCode
 
 
 class _Section(QWidget):
@@ -82,6 +86,7 @@ class SlidersPanel(QFrame):
         neutral_requested(): a relaxed face, keeping identity and pose.
         mirror_requested(), symmetry_requested(): left and right exchanged, or made the same.
         lock_requested(keys, locked): edits of the whole expression leave these values as they are, or no longer.
+        live_edited(key, value), live_released(): as the first two, while the sliders follow a live face.
     """
 
     value_edited = Signal(str, float)
@@ -91,6 +96,8 @@ class SlidersPanel(QFrame):
     mirror_requested = Signal()
     symmetry_requested = Signal()
     lock_requested = Signal(object, bool)
+    live_edited = Signal(str, float)
+    live_released = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -98,6 +105,7 @@ class SlidersPanel(QFrame):
         self._session = session
         self._sliders: dict[str, ValueSlider] = {}
         self._units = Units()
+        self._live: FaceCode | None = None
         self._sections: list[_Section] = []
 
         title = QLabel(self.tr("Expression"), self)
@@ -120,6 +128,7 @@ class SlidersPanel(QFrame):
         self.search.setClearButtonEnabled(True)
         self.search.setAcceptDrops(False)  # a dropped photo belongs to the window
         self.search.setAccessibleName(self.tr("Search the sliders"))
+        self.search.setToolTip(self.tr("Shows the sliders with these words in their names  (Ctrl+F)"))
         self._nothing = QLabel(self.tr("No slider has that name."), self)
         self._nothing.setObjectName("faint")
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -173,6 +182,17 @@ class SlidersPanel(QFrame):
         """The slider of a parameter."""
         return self._sliders[key]
 
+    def follow(self, code: FaceCode | None) -> None:
+        """Show a live face's code instead of the session's; None: the session's again.
+
+        Meanwhile a slider that is grabbed holds its value against the tracker, and nothing of the session is edited.
+        """
+        if (code is None) != (self._live is None):
+            for button in (self.presets_button, self.sides_button, self.neutral_button, self.reset_button):
+                button.setEnabled(code is None)
+        self._live = code
+        self._show_values()
+
     def _build(self) -> None:
         for section in self._sections:
             self._rows.removeWidget(section)
@@ -225,19 +245,30 @@ class SlidersPanel(QFrame):
         key = slider.parameter.key
         self._sliders[key] = slider
         slider.number.set_units(self._units)
-        slider.edited.connect(lambda value: self.value_edited.emit(key, value))
-        slider.finished.connect(self.edit_finished)
-        slider.reset_requested.connect(lambda: self.reset_requested.emit((key,)))
+        slider.edited.connect(lambda value: self._edited(key, value))
+        slider.finished.connect(lambda: (self.edit_finished if self._live is None else self.live_released).emit())
+        slider.reset_requested.connect(lambda: self._reset(key))
+
+    def _edited(self, key: str, value: float) -> None:
+        (self.value_edited if self._live is None else self.live_edited).emit(key, value)
+
+    def _reset(self, key: str) -> None:
+        if self._live is None:
+            self.reset_requested.emit((key,))
+        else:
+            self.live_released.emit()
 
     def _show_values(self) -> None:
-        code = self._session.code
+        code = self._live if self._live is not None else self._session.code
         self.setEnabled(code is not None)
         if code is None:
             return
         parameters = self._session.parameters
         for parameter, value in zip(parameters, read_all(parameters, code), strict=True):
             slider = self._sliders[parameter.key]
-            if slider.value != value:
+            # A live face moves them all a little all the time; only what one could see costs a picture.
+            least = (parameter.maximum - parameter.minimum) / 400 if self._live is not None else 0.0
+            if abs(slider.value - value) > least:
                 slider.set_value(value)
 
     def _show_references(self) -> None:

@@ -27,6 +27,7 @@ from fields_core.expression.space import ExpressionSpace
 from fields_core.expression.support import Support, measure_support
 from fields_core.expression.tools import ExpressionTools
 from fields_core.head.model import HeadModel
+from fields_core.live.tracked import TrackedFace
 from fields_core.pipeline import FusedReconstructions
 from fields_core.progress import CancelToken, ProgressCallback
 from tests.heads import tiny_head
@@ -96,6 +97,9 @@ class FakeEngine:
         ]
         weights = np.full(len(codes), 1.0 / len(codes)) if self.weights is None else self.weights
         return FusedReconstructions(fused, shape, weights)
+
+    def adopt(self, photo: Photo, face: TrackedFace) -> Reconstruction:
+        return replace(self._face(photo, 0), code=face.code, mesh=self.head.mesh(face.code))
 
     def mesh(self, code: FaceCode) -> HeadMesh:
         self._wait(CancelToken())

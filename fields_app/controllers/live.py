@@ -1,0 +1,339 @@
+"""The live view: runs a source through the tracker, shows the head that follows, and what the user does with it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from fields_app.controllers.engine import Engine
+from fields_app.controllers.live_sharing import LiveSharing
+from fields_app.live_settings import LiveSettings, SourceChoice
+from fields_app.live_view import LiveShot, LiveView, LiveWish
+from fields_app.panels.message_bar import MessageBar
+from fields_app.parameters import read_all
+from fields_app.session import Session
+from fields_app.take_settings import TakeSettings
+from fields_app.workers.job import Jobs
+from fields_app.workers.live_thread import LiveThread
+from fields_core.errors import FieldsError
+from fields_core.progress import Progress
+
+if TYPE_CHECKING:
+    from fields_app.controllers.live_painter import LivePainter
+    from fields_app.controllers.live_sources import TrackerParts
+    from fields_core.live.camera import CameraDevice
+    from fields_core.live.person import TrackerSettings
+    from fields_core.live.source import FrameSource
+    from fields_core.live.tracker import Tracker
+
+_LOOK_MS = 250  # between looks at the run: counters, trouble, the recording's length
+_WINDOW = 120  # shots that rate and latency look back on
+
+
+class LiveController(QObject):
+    """Owns the run. All that takes longer than a moment happens on threads.
+
+    Signals:
+        cameras_listed(list of CameraDevice)
+
+    Attributes:
+        sharing: records and sends.
+        make_source: makes the source of a choice for a wished size; tests bring their own.
+        make_tracker: as `Tracker`, for the coder wished and settings; None is the real one.
+    """
+
+    cameras_listed = Signal(object)
+
+    def __init__(
+        self,
+        view: LiveView,
+        session: Session,
+        messages: MessageBar,
+        settings: LiveSettings,
+        takes: TakeSettings,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.sharing = LiveSharing(view, messages, settings, takes, self)
+        self._view, self._session, self._messages, self._settings = view, session, messages, settings
+        self.make_source: Callable[[SourceChoice, tuple[int, int]], FrameSource] = _make_source
+        self.make_tracker: Callable[[str, TrackerSettings], Tracker] | None = None
+        self._engine: Engine | None = None
+        self._thread = LiveThread(self)
+        self._running = False
+        self._source: FrameSource | None = None
+        self._painter: LivePainter | None = None
+        self._parts: TrackerParts | None = None
+        self._waiting: SourceChoice | None = None
+        self._said: BaseException | None = None
+        self._shown: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
+        self._wish = LiveWish(overlay=settings.overlay)
+        self._thread.shown.connect(self._show)
+        self._thread.failed.connect(messages.show_error)
+        self._thread.finished.connect(self._ended)
+        self._jobs = Jobs(self)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._look)
+        session.locks_changed.connect(self._locks_changed)
+
+    def set_engine(self, engine: Engine) -> None:
+        """The core has been loaded, or another one; what was asked for meanwhile starts now."""
+        if self._engine is not None:
+            self.stop_run()
+        self._engine, self._parts = engine, None
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self.start(waiting)
+
+    def list_cameras(self) -> None:
+        """Look for cameras; the answer comes as a signal."""
+
+        def look(report: object, token: object) -> list[CameraDevice]:
+            from fields_core.live.camera import list_cameras
+
+            return list_cameras()
+
+        self._jobs.run(look, self.cameras_listed.emit, self._messages.show_error)
+
+    def start(self, choice: SourceChoice) -> None:
+        """Open a source and follow the faces in it; what was running ends first."""
+        if self._engine is None or self._running:
+            self._waiting = choice
+            self._end_run()
+            return
+        self._settings.source = choice
+        try:
+            source = self.make_source(choice, self._settings.size)
+        except FieldsError as error:
+            self._messages.show_error(error)
+            return
+        self._run(self._engine, source)
+
+    def stop_run(self) -> None:
+        """Let go of the camera; the photo's head is on show again."""
+        self._waiting = None
+        self._end_run()
+
+    def restart(self) -> None:
+        """Open the same source again, as after another coder or size was chosen."""
+        if self._running:
+            self.start(self._settings.source)
+
+    def set_wish(self, **changes: object) -> None:
+        """Show frames otherwise: fields of `LiveWish`."""
+        self._wish = replace(self._wish, **changes)  # type: ignore[arg-type]
+        if self._painter is not None:
+            self._painter.wish = self._wish
+        if self._view.frozen and self._running:
+            self._thread.redraw()
+
+    def set_calm(self, calm: float) -> None:
+        """Smoothing from 0, raw, to 1, calm."""
+        self._settings.calm = calm
+        self._configure()
+
+    def set_gains(self, gains: Mapping[str, float]) -> None:
+        """How strongly each unit moves; what is not named moves as measured."""
+        self._settings.gains = dict(gains)
+        self._configure()
+
+    def calibrate(self) -> None:
+        """The faces seen are said to be neutral."""
+        if self._running:
+            self._tell(lambda tracker: tracker.calibrate_neutral())
+            self._messages.show_info(self.tr("Look relaxed for a second: that will be neutral."))
+
+    def clear_calibration(self) -> None:
+        if self._running:
+            self._tell(lambda tracker: tracker.clear_calibration())
+            self._messages.show_info(self.tr("Neutral is that of the head model again."))
+
+    def measure_identity(self) -> None:
+        """Measure anew who it is."""
+        if self._running:
+            self._tell(lambda tracker: tracker.measure_identities())
+
+    def freeze(self, frozen: bool) -> None:
+        """Hold the frame on show, or go on. A recording goes on either way."""
+        if self._running and frozen != self._view.frozen:
+            self._view.frozen = frozen
+            self._thread.freeze(frozen)
+            self._view.switches_changed.emit()
+
+    def seek(self, number: int) -> None:
+        """Go on from another frame of a clip."""
+        seek = getattr(self._source, "seek", None)
+        if seek is not None:
+            seek(number)
+
+    def hold(self, key: str, value: float) -> None:
+        """A slider was grabbed: the tracker no longer moves this value."""
+        self._view.held = {**self._view.held, key: value}
+        self._held_changed()
+
+    def release(self) -> None:
+        """The slider was let go: what is not locked follows the tracker again."""
+        locked = self._session.locked
+        held = {key: value for key, value in self._view.held.items() if key in locked}
+        if held != self._view.held:
+            self._view.held = held
+            self._held_changed()
+
+    def stop(self) -> None:
+        """End all threads; a take is finished first. Harmless when called twice."""
+        self._waiting = None
+        self._timer.stop()
+        if self._running:
+            self._thread.stop()
+            self._ended()
+        self.sharing.stop()
+        self._jobs.finish()
+
+    def _run(self, engine: Engine, source: FrameSource) -> None:
+        from fields_app.controllers.live_output import LiveOutput
+        from fields_app.controllers.live_painter import LivePainter
+        from fields_core.live.pipeline import LivePipeline
+
+        view = self._view
+        self._painter = LivePainter(engine.head, engine.parameters)
+        output = LiveOutput(self._painter.adjusted)
+        self.sharing.begin(output, engine.head)
+        self._source, self._said = source, None
+        self._shown.clear()
+        view.frozen, view.held, view.streaming, view.length = False, {}, "", 0
+        view.source, view.live, view.shot = source.name, source.live and not hasattr(source, "seek"), None
+        self._locks_changed()
+        settings, wish = self._tracker_settings(), self._settings.coder
+        pipeline = LivePipeline(source, lambda: self._make_tracker(engine, wish, settings), output)
+        self._running = True
+        text = self.tr("Opening %1 …").replace("%1", source.name)
+        view.set_run(True, text)
+        self._messages.show_progress(Progress(0, 0, text))
+        self._timer.start()
+        self._thread.begin(pipeline, self._painter)
+
+    def _make_tracker(self, engine: Engine, wish: str, settings: TrackerSettings) -> Tracker:
+        """On the tracking thread."""
+        if self.make_tracker is not None:
+            return self.make_tracker(wish, settings)
+        from fields_app.controllers.live_sources import read_parts
+
+        if self._parts is None:
+            self._parts = read_parts(engine.head)
+        self._view.coder = "fit" if self._parts.coder(wish) is None else "encoder"
+        self._view.emotional = self._parts.emotion is not None
+        return self._parts.tracker(engine.head, wish, settings)
+
+    def _tracker_settings(self) -> TrackerSettings:
+        from fields_core.live.adjustment import UnitSettings
+        from fields_core.live.person import TrackerSettings
+
+        assert self._engine is not None
+        known = {*self._engine.head.expression_names, "jawOpen"}
+        gains = {name: gain for name, gain in self._settings.gains.items() if name in known}
+        return TrackerSettings(calm=self._settings.calm, units=UnitSettings(gains=gains))
+
+    def _configure(self) -> None:
+        if self._running:
+            settings = self._tracker_settings()
+            self._tell(lambda tracker: setattr(tracker, "settings", settings))
+
+    def _tell(self, request: Callable[[Tracker], None]) -> None:
+        if self._thread.pipeline is not None:
+            self._thread.pipeline.tell(request)
+
+    def _show(self, shot: LiveShot) -> None:
+        if not self._running:
+            return
+        if not self._view.frozen:
+            now = time.perf_counter()
+            self._shown.append((now, now - shot.result.captured))
+        if shot.mesh is not None:
+            self._session.set_preview(shot.mesh)
+        self._view.set_shot(shot)
+        if self._session.locked and not self._view.held:
+            self._locks_changed()  # locked before the first face came
+        self._thread.taken()
+
+    def _look(self) -> None:
+        """Four times a second: what has become of the run."""
+        from fields_core.live.pipeline import LiveState
+
+        pipeline, view = self._thread.pipeline, self._view
+        if not self._running or pipeline is None:
+            return
+        trouble = pipeline.error
+        if pipeline.state is LiveState.LOST and trouble is not None:
+            view.set_run(True, str(trouble))
+            if self._said is None:
+                self._messages.show_warning(getattr(trouble, "title", str(trouble)), getattr(trouble, "details", ""))
+            self._said = trouble
+        elif pipeline.state is LiveState.RUNNING and pipeline.latest is not None:
+            if view.status:
+                size = "{} × {}".format(*pipeline.latest.frame.size)
+                view.source = self._source.name if self._source is not None else ""
+                view.length = int(getattr(self._source, "length", 0))
+                self._messages.show_info(f"{view.source}, {size}")
+            self._said = None
+            view.set_run(True)
+        view.counters = pipeline.counters
+        if len(self._shown) > 1:
+            moments, delays = zip(*self._shown, strict=True)
+            view.shown_rate = (len(moments) - 1) / max(moments[-1] - moments[0], 1e-6)
+            view.shown_p95 = sorted(delays)[int(0.95 * (len(delays) - 1))]
+        view.counters_changed.emit()
+        self.sharing.look()
+
+    def _end_run(self) -> None:
+        if self._running:
+            self.sharing.end()
+            self._thread.request_stop()
+            self._view.set_run(True, self.tr("Stopping …"))
+
+    def _ended(self) -> None:
+        """The run's threads have ended, by themselves or because they were told to."""
+        if not self._running or self._thread.isRunning():  # the signal of a run that `stop` has waited for already
+            return
+        self._running = False
+        self._timer.stop()
+        self.sharing.end()
+        error = self._thread.pipeline.error if self._thread.pipeline is not None else None
+        self._source = None
+        self._view.frozen, self._view.held = False, {}
+        self._session.set_preview(None)
+        self._view.set_shot(None)
+        self._view.set_run(False)
+        self._view.switches_changed.emit()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self.start(waiting)
+        elif error is not None:
+            self._messages.show_error(error)
+        else:
+            self._messages.clear()
+
+    def _locks_changed(self) -> None:
+        """What is locked stays where it is: at the value held, or else at the one on show."""
+        shot, view = self._view.shot, self._view
+        if not self._running or self._engine is None or shot is None or shot.face is None:
+            return
+        parameters = self._engine.parameters
+        shown = dict(zip((p.key for p in parameters), read_all(parameters, shot.face.code), strict=True))
+        view.held = {key: view.held.get(key, shown[key]) for key in self._session.locked if key in shown}
+        self._held_changed()
+
+    def _held_changed(self) -> None:
+        self.set_wish(held=dict(self._view.held))
+        self._view.switches_changed.emit()
+
+
+def _make_source(choice: SourceChoice, size: tuple[int, int]) -> FrameSource:
+    from fields_app.controllers.live_sources import make_source
+
+    return make_source(choice, size)
