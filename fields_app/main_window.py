@@ -38,6 +38,7 @@ from fields_app.panels.viewport import Viewport
 from fields_app.session import Session
 from fields_app.settings import Settings
 
+_ROOMY = 880  # height of a screen on which nothing has to be folded
 _FIRST_SIZES = (470, 580, style.SLIDERS_WIDTH)
 
 
@@ -125,6 +126,7 @@ class MainWindow(QMainWindow):
             return
         self._settings.geometry = self.saveGeometry()
         self._settings.splitter = self._splitter.saveState()
+        self._settings.emotion_open = self.emotion.fold_button.isChecked()
         self.closing.emit()
         super().closeEvent(event)
 
@@ -234,6 +236,7 @@ class MainWindow(QMainWindow):
 
     def _photo_column(self) -> QWidget:
         self._left = QStackedWidget(self)
+        self._left.setObjectName("plain")
         self._left.addWidget(self._column((self.photo, 1), (self.people, 0)))
         return self._left
 
@@ -297,6 +300,11 @@ class MainWindow(QMainWindow):
         self.showNormal()
         self.resize(self.sizeHint().boundedTo(self.screen().availableSize() * 0.96))
         self._splitter.setSizes(list(_FIRST_SIZES))
+        self.emotion.fold_button.setChecked(self._has_room())
+
+    def _has_room(self) -> bool:
+        """Whether the screen is high enough to show the emotion panel without taking it from the sliders."""
+        return self.screen().availableSize().height() >= _ROOMY
 
     def _restore(self) -> None:
         if self._settings.geometry.isEmpty() or not self.restoreGeometry(self._settings.geometry):
@@ -304,3 +312,5 @@ class MainWindow(QMainWindow):
             self.resize(self.sizeHint().boundedTo(room * 0.96))
         if self._settings.splitter.isEmpty() or not self._splitter.restoreState(self._settings.splitter):
             self._splitter.setSizes(list(_FIRST_SIZES))
+        remembered = self._settings.emotion_open
+        self.emotion.fold_button.setChecked(self._has_room() if remembered is None else remembered)

@@ -70,6 +70,15 @@ class Settings:
         self._store.setValue("window/splitter", value)
 
     @property
+    def emotion_open(self) -> bool | None:
+        """Whether the emotion panel is unfolded; None: nobody has said."""
+        return self._flag("window/emotion", False) if self._store.contains("window/emotion") else None
+
+    @emotion_open.setter
+    def emotion_open(self, opened: bool) -> None:
+        self._store.setValue("window/emotion", opened)
+
+    @property
     def takes(self) -> TakeSettings:
         """What is remembered of takes."""
         return TakeSettings(self._store)

@@ -80,6 +80,12 @@ _RECOLOUR = {
 }  # fmt: skip
 
 
+def _seen_through(colour: str) -> str:
+    """What lies under it can be made out, and text on it can be read."""
+    red, green, blue, _ = QColor(colour).getRgb()
+    return f"rgba({red}, {green}, {blue}, 215)"
+
+
 def _rules() -> str:
     return f"""
 QMainWindow, QDialog {{ background: {WINDOW}; }}
@@ -191,7 +197,7 @@ QTabBar::tab {{ padding: 6px 16px; }}
 QDialog#palette {{ background: {PANEL}; border: 1px solid {BORDER_STRONG}; border-radius: 8px; }}
 QLabel#key {{ background: {RAISED}; border: 1px solid {BORDER_STRONG}; border-radius: 4px; padding: 1px 6px;
     color: {TEXT}; }}
-QLabel#dropHint {{ background: {WINDOW}; border: 2px solid {ACCENT}; border-radius: 8px; color: {TEXT};
+QLabel#dropHint {{ background: {_seen_through(WINDOW)}; border: 2px solid {ACCENT}; border-radius: 8px; color: {TEXT};
     font-size: 15pt; font-weight: 600; }}
 QGraphicsView {{ background: {CANVAS}; border: none; border-radius: 6px; }}
 """

@@ -45,7 +45,7 @@ class LicenceClass(enum.Enum):
     NON_COMMERCIAL = "non-commercial"
     """Research and other uses that earn nothing."""
     UNKNOWN = "unknown"
-    """Nobody has written it down: ask the authors."""
+    """Not written down, or different for different parts: read what is stated, or ask the authors."""
 
 
 class Origin(enum.Enum):
@@ -116,6 +116,7 @@ LICENCE_PAGES = (
 _FORBIDDING = re.compile(
     r"\b(non-?commercial|by-nc|nc-(sa|nd)|flame licen[cs]e|smirk|deca|emoca|research (only|purposes))\b"
 )
+_UNSURE = re.compile(r"\b(rights with|unknown|unclear)\b")
 _ALLOWING = re.compile(r"\b(cc0|public domain|cc[- ]by[- ][34]\.0|mit|apache|bsd)\b")
 
 
@@ -124,7 +125,7 @@ def licence_class(licence: str) -> LicenceClass:
     lines = [line.lower() for line in licence.splitlines() if line.strip()]
     if any(_FORBIDDING.search(line) for line in lines):
         return LicenceClass.NON_COMMERCIAL
-    if lines and all(_ALLOWING.search(line) for line in lines):
+    if lines and all(_ALLOWING.search(line) and not _UNSURE.search(line) for line in lines):
         return LicenceClass.FREE
     return LicenceClass.UNKNOWN
 

@@ -29,7 +29,7 @@ _ROLES = {Role.HEAD: "Head model", Role.ENCODER: "Encoder", Role.LANDMARKER: "Fa
 _CLASSES = {
     LicenceClass.FREE: "Free to use",
     LicenceClass.NON_COMMERCIAL: "Non-commercial only",
-    LicenceClass.UNKNOWN: "Ask the authors",
+    LicenceClass.UNKNOWN: "Mixed or not stated",
 }
 _ORIGINS = {
     Origin.PROGRAM: "Comes with FIELDS",

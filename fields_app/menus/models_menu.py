@@ -28,7 +28,7 @@ class ModelsMenu(QObject):
         self._window, self._models, self._settings = window, models, settings
         self.dialog: ModelsDialog | None = None
         self.action = QAction(self.tr("&Models …"), window)
-        self.action.setShortcut("Ctrl+Shift+M")
+        self.action.setShortcut("Ctrl+Alt+M")
         self.action.setStatusTip(self.tr("Head model, encoder and landmarker in use; licences; import from file"))
         self.action.triggered.connect(lambda _=False: self.show())
         window.edit_menu.addAction(self.action)

@@ -37,7 +37,7 @@ class TrainingMenu(QObject):
         self.show_action = self._action(
             self.tr("Trainings and &runs"), self.tr("Curves of what is being trained, and all runs"), self.show
         )
-        self.show_action.setShortcut("Ctrl+T")
+        self.show_action.setShortcut("Ctrl+Alt+T")
         for action in (self.new_action, self.show_action):
             menu.addAction(action)
         before = window.may_close

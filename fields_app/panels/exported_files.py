@@ -70,6 +70,7 @@ class ExportedFiles(QFrame):
         self._row.addWidget(label)
         self._row.addStretch(1)
         self.close_button = QPushButton(self.tr("Hide"), self)
+        self.close_button.setToolTip(self.tr("Put this row away; the files stay"))
         self.close_button.setObjectName("quiet")
         self.close_button.clicked.connect(self.hide)
         self._row.addWidget(self.close_button)

@@ -86,6 +86,7 @@ class TakePanel(QFrame):
         self.marker_field = QLineEdit(self)
         self.marker_field.setPlaceholderText(self.tr("Name of the marker"))
         self.marker_field.setAccessibleName(self.tr("Name of the marker at the moment on show"))
+        self.marker_field.setToolTip(self.tr("Name of the marker at the moment on show"))
         self.marker_field.setFixedWidth(150)
         self.marker_remove = self._button(
             self.tr("Remove"), self.tr("Remove the marker at the moment on show (Delete)")
@@ -101,6 +102,7 @@ class TakePanel(QFrame):
         self.faces = QComboBox(self)
         self.faces.setToolTip(self.tr("Which person of the take"))
         self.faces.setAccessibleName(self.tr("Person"))
+        self.faces.setToolTip(self.tr("Whose face of the take is on show"))
         self.identity_button = self._button(
             self.tr("Play on …"), self.tr("Play the take on another head: a face code (.npz, .json)")
         )

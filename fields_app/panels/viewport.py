@@ -87,7 +87,7 @@ class Viewport(QFrame):
         self._layout.addWidget(self.tools)
         self._layout.addLayout(captions)
         self._layout.addWidget(self._placeholder, 1)
-        self.setMinimumSize(360, 300)
+        self.setMinimumSize(430, 300)
 
         self.mode_buttons.idClicked.connect(lambda _: self._show_mode())
         self.reset_button.clicked.connect(self.reset_view)

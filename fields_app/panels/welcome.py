@@ -48,6 +48,9 @@ class Welcome(QWidget):
         self.paste_button = QPushButton(self.tr("Paste"), self)
         self.sample_button = QPushButton(self.tr("Try the sample photo"), self)
         self.sample_button.setObjectName("quiet")
+        self.open_button.setToolTip(self.tr("One photo, several, or a project  (Ctrl+O)"))
+        self.paste_button.setToolTip(self.tr("A copied picture or file  (Ctrl+V)"))
+        self.sample_button.setToolTip(self.tr("An astronaut, to try things out"))
         for label in (title, text):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._heading = QLabel(self.tr("Recent projects"), self)

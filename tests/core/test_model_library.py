@@ -72,6 +72,7 @@ def test_what_comes_with_the_program_is_listed_with_its_hash_and_licence() -> No
         ("FLAME licence, https://flame.is.tue.mpg.de/modellicense.html", LicenceClass.NON_COMMERCIAL),
         ("SMIRK, imported from SMIRK_em1.pt; its authors' licence applies", LicenceClass.NON_COMMERCIAL),
         ("renders, CC0-1.0\nsomebody's photos", LicenceClass.UNKNOWN),
+        ("photos (Apache-2.0; pixels from elsewhere, rights with the photographers)", LicenceClass.UNKNOWN),
         ("limited to decades", LicenceClass.UNKNOWN),
         ("", LicenceClass.UNKNOWN),
     ],
