@@ -16,7 +16,7 @@ from skimage import data
 
 from fields_core.datatypes import DetectedFace
 from fields_core.detection.crop import crop_face
-from fields_core.detection.face_detector import FaceDetector
+from fields_core.detection.face_detector import SEARCH_EVERY, FaceDetector
 from fields_core.detection.photo_file import photo_from_array
 from fields_core.errors import AssetMissingError
 
@@ -181,6 +181,33 @@ def test_video_frame_upside_down_is_found(astronaut: np.ndarray) -> None:
     with FaceDetector(mode="video") as detector:
         (face,) = detector.detect_frame(np.ascontiguousarray(astronaut[::-1, ::-1]), 0)
     assert face.rotation_degrees == 180
+
+
+def test_frames_without_anybody_are_searched_now_and_then(
+    astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty, turned = np.zeros((64, 64, 3), np.uint8), np.ascontiguousarray(astronaut[::-1, ::-1])
+    searched: list[int] = []
+    with FaceDetector(mode="video") as detector:
+        search = detector._search
+
+        def counted(pixels: np.ndarray, small_faces: bool) -> list[DetectedFace]:
+            searched.append(frame)
+            return search(pixels, small_faces)
+
+        monkeypatch.setattr(detector, "_search", counted)
+        for frame in range(2 * SEARCH_EVERY + 1):
+            assert detector.detect_frame(empty, 33 * frame) == []
+        assert searched == [0, SEARCH_EVERY, 2 * SEARCH_EVERY]
+        found = []
+        for frame in range(2 * SEARCH_EVERY + 1, 3 * SEARCH_EVERY + 3):
+            found.append(len(detector.detect_frame(turned, 33 * frame)))
+        # Found at the next search at the latest, and from then on in every frame.
+        assert found[SEARCH_EVERY - 1 :] == [1] * (len(found) - SEARCH_EVERY + 1)
+        detector.start_clip()
+        searched.clear()
+        detector.detect_frame(empty, 10_000)
+        assert len(searched) == 1
 
 
 def test_wrong_use_is_refused_and_does_no_harm(astronaut: np.ndarray) -> None:
