@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from fields_app.controllers.editing import EditingController
 from fields_app.controllers.engine import Engine
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fields_core.expression.reading import ExpressionReading
     from fields_core.expression.steering import SteeredExpression, Steering
     from fields_core.expression.tools import ExpressionTools
+
+READING_INTERVAL = 120  # milliseconds at least between two readings
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,9 @@ class EmotionController(QObject):
         self._steering: tuple[_Drag, Steering] | None = None  # the thread's own
         self._reader: LatestOnlyThread[FaceCode] = LatestOnlyThread(self._read, parent=self)
         self._steerer: LatestOnlyThread[_Wish] = LatestOnlyThread(self._steer, parent=self)
+        self._rest = QTimer(self, singleShot=True, interval=READING_INTERVAL)
+        self._rest.timeout.connect(self._rested)
+        self._waiting = False  # a code has changed since the last reading began
         self._reader.answered.connect(self._answered)
         self._reader.failed.connect(lambda _, error: self._messages.show_error(error))
         self._steerer.answered.connect(self._steered)
@@ -93,6 +98,7 @@ class EmotionController(QObject):
             self._finish_drag()
 
     def stop(self) -> None:
+        self._rest.stop()
         self._reader.stop()
         self._steerer.stop()
 
@@ -100,8 +106,17 @@ class EmotionController(QObject):
         return self._session.person.id if self._session.person is not None else ""
 
     def _request_reading(self) -> None:
-        if self._session.code is not None and self._tools is not None:
+        """Read now, or when the last reading is a while ago: a drag must not share its processor with every reading."""
+        if self._rest.isActive():
+            self._waiting = True
+        elif self._session.code is not None and self._tools is not None:
+            self._rest.start()
             self._reader.submit(self._session.code)
+
+    def _rested(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._request_reading()
 
     def _read(self, code: FaceCode, token: CancelToken) -> ExpressionReading:
         assert self._tools is not None
