@@ -230,11 +230,12 @@ class TestJournal:
             Journal(tmp_path).write(Note("began"))
 
 
-def test_a_real_training_is_paused_resumed_and_finished_early(tmp_path: Path) -> None:
+def test_a_real_training_is_paused_killed_resumed_and_finished_early(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data")
     tiny_head_file(data / "egg.npz")
     none = dataclasses.replace(TINY.a, steps=0)
-    config = dataclasses.replace(TINY, pretrain=dataclasses.replace(TINY.pretrain, steps=5000), a=none, b=none)
+    stage = dataclasses.replace(TINY.pretrain, steps=5000)
+    config = dataclasses.replace(TINY, pretrain=stage, a=none, b=none, checkpoint_minutes=0.01)
     supervisor = Supervisor.start(TrainingPlan(config, str(data), tmp_path / "run", head=data / "egg.npz"))
     try:
         heard = wait(supervisor, lambda: supervisor.status.step >= 2)
@@ -242,13 +243,27 @@ def test_a_real_training_is_paused_resumed_and_finished_early(tmp_path: Path) ->
         heard += wait(supervisor, lambda: not supervisor.status.state.active)
         assert supervisor.status.state is RunState.PAUSED, supervisor.status
         supervisor.resume()
-        heard += wait(supervisor, lambda: supervisor.status.step > steps(heard)[-1])
+        again = wait(supervisor, lambda: supervisor.status.step > steps(heard)[-1])
+        assert steps(again)[0] == steps(heard)[-1] + 1, "no step is lost or done twice"
+        checkpoint = supervisor.folder / "pretrain" / "last.ckpt"
+        before = checkpoint.stat().st_mtime
+        again += wait(supervisor, lambda: checkpoint.stat().st_mtime > before)
+        process = process_of(supervisor.folder)
+        assert process is not None
+        os.kill(process.pid, signal.SIGKILL)
+        again += wait(supervisor, lambda: not supervisor.status.state.active)
+        assert supervisor.status.state is RunState.KILLED, supervisor.status
+        saved = max(note.step for note in again if note.kind == "saved")
+        supervisor.resume()
+        after = wait(
+            supervisor, lambda: supervisor.status.state is RunState.TRAINING and supervisor.status.step > saved
+        )
+        assert next(note.step for note in after if note.kind == "stage") >= saved, "from the last checkpoint"
         supervisor.stop_early()
-        heard += wait(supervisor, lambda: not supervisor.status.state.active)
+        after += wait(supervisor, lambda: not supervisor.status.state.active)
         assert supervisor.status.state is RunState.FINISHED, supervisor.status
-        assert steps(heard) == list(range(1, len(steps(heard)) + 1)), "no step is lost or done twice"
         assert (tmp_path / "run" / "encoder.safetensors").stat().st_size > 100_000
-        assert any(note.kind == "validated" and note.best for note in heard)
+        assert any(note.kind == "validated" and note.best for note in heard + again + after)
         assert all(note.gauges["learning_rate"] > 0 for note in heard if note.kind == "step")
     finally:
         supervisor.discard()
