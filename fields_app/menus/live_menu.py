@@ -11,11 +11,11 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
 from fields_app.controllers.live import LiveController
-from fields_app.dialogs.live_gains import LiveGainsDialog
 from fields_app.dialogs.stream_dialog import StreamDialog
 from fields_app.live_settings import LiveSettings, SourceChoice, SourceKind
 from fields_app.live_view import LiveView
 from fields_app.main_window import MainWindow
+from fields_app.panels.live_gains import LiveGainsDialog
 from fields_app.panels.live_panel import LivePanel
 from fields_app.session import Session
 

@@ -268,7 +268,7 @@ class SlidersPanel(QFrame):
             slider = self._sliders[parameter.key]
             # A live face moves them all a little all the time; only what one could see costs a picture.
             least = (parameter.maximum - parameter.minimum) / 400 if self._live is not None else 0.0
-            if abs(slider.value - value) > least:
+            if abs(slider.value - value) > least and not (self._live is not None and slider.grabbed):
                 slider.set_value(value)
 
     def _show_references(self) -> None:

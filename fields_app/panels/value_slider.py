@@ -191,6 +191,11 @@ class ValueSlider(QWidget):
         self.number.set_value(value)
 
     @property
+    def grabbed(self) -> bool:
+        """Whether the mouse holds it."""
+        return self._slider.isSliderDown()
+
+    @property
     def has_focus(self) -> bool:
         """Whether the keyboard moves this slider (not its number)."""
         return self._slider.hasFocus()

@@ -17,11 +17,11 @@ from pytestqt.qtbot import QtBot
 from fields_app.app import Workbench
 from fields_app.controllers.live import LiveController
 from fields_app.controllers.live_painter import LivePainter, fitted, followed
-from fields_app.dialogs.live_gains import LiveGainsDialog
 from fields_app.dialogs.stream_dialog import StreamDialog
 from fields_app.live_settings import LiveSettings, SourceChoice, SourceKind, StreamChoice
 from fields_app.live_view import LiveView, LiveWish
 from fields_app.panels.live_emotion import AffectTrail
+from fields_app.panels.live_gains import LiveGainsDialog
 from fields_app.panels.live_panel import LivePanel
 from fields_app.panels.message_bar import MessageBar
 from fields_app.session import Session
