@@ -14,8 +14,12 @@ import sys
 from fields_core.threads import prefer_one_thread
 
 _OPENCV_QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
-# timm brings Triton: its LLVM must be there before that of a software OpenGL driver, else the process dies of both.
-_HEAVY_MODULES = ("torch", "timm", "scipy.spatial.transform", "cv2", "mediapipe", "pyvista", "pyvistaqt")
+# torchvision and timm bring Triton: its LLVM must be there before that of a software OpenGL driver, or the process dies
+# of both.
+_HEAVY_MODULES = (
+    *("torch", "torchvision", "timm", "scipy.spatial.transform"),
+    *("cv2", "mediapipe", "pyvista", "pyvistaqt"),
+)
 
 
 def prepare() -> None:

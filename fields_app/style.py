@@ -82,8 +82,8 @@ _RECOLOUR = {
 
 def _seen_through(colour: str) -> str:
     """What lies under it can be made out, and text on it can be read."""
-    red, green, blue, _ = QColor(colour).getRgb()
-    return f"rgba({red}, {green}, {blue}, 215)"
+    solid = QColor(colour)
+    return f"rgba({solid.red()}, {solid.green()}, {solid.blue()}, 215)"
 
 
 def _rules() -> str:

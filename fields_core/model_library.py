@@ -242,8 +242,9 @@ def _import_encoder(path: Path, token: CancelToken) -> ImportedModel:
     from fields_core.encoder.importers import import_checkpoint
     from fields_core.encoder.onnx_graph import export_onnx
 
+    left_out: tuple[str, ...] = ()
     if path.suffix.lower() == ".safetensors":
-        checkpoint, left_out, name = load_checkpoint(path), (), path.stem
+        checkpoint, name = load_checkpoint(path), path.stem
     else:
         imported = import_checkpoint(path)
         checkpoint, left_out, name = imported.checkpoint, imported.left_out, f"{imported.source}-{path.stem}"

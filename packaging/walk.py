@@ -100,16 +100,16 @@ class Walk:
         self.picture("dragged-over")
         QApplication.sendEvent(self.window, QDropEvent(QPointF(middle), copy, mime, left, none))
 
-    def drag_slider(self, key: str, to: float) -> None:
-        """With the mouse, in steps, as a hand does."""
-        slider = self.window.sliders.slider(key)
-        track = slider.findChildren(QWidget)[0] if slider.focusPolicy() == Qt.FocusPolicy.NoFocus else slider
-        middle = track.height() // 2
-        QTest.mousePress(track, Qt.MouseButton.LeftButton, pos=QPoint(8, middle))
-        for step in range(1, 11):
-            QTest.mouseMove(track, QPoint(8 + int((track.width() * to - 16) * step / 10), middle))
-            self.application.processEvents()
-        QTest.mouseRelease(track, Qt.MouseButton.LeftButton, pos=QPoint(int(track.width() * to) - 8, middle))
+    def drag(self, widget: QWidget | None, start: float, end: float) -> None:
+        """Along a widget with the mouse, in steps, as a hand does. Shares of its width."""
+        assert widget is not None
+        left, middle = Qt.MouseButton.LeftButton, widget.height() // 2
+        places = [QPoint(round(widget.width() * (start + (end - start) * step / 10)), middle) for step in range(11)]
+        QTest.mousePress(widget, left, pos=places[0])
+        for place in places:
+            QTest.mouseMove(widget, place)
+            self.rest(0.05)
+        QTest.mouseRelease(widget, left, pos=places[-1])
 
 
 def first_life(work: Path, pictures: Path) -> None:
@@ -127,22 +127,20 @@ def first_life(work: Path, pictures: Path) -> None:
     walk.picture("second-person")
     check(session.selected == 1, "the second person is selected")
 
-    before = session.code
-    drag = window.sliders.slider("jawOpen")
-    drag.edited.emit(0.3)
-    walk.rest(0.1)
-    drag.edited.emit(0.6)
-    drag.finished.emit()
-    walk.wait(lambda: bench.editing.undo_stack.count() == 1)
-    if bench.emotion is not None and window.emotion.bars[3].isVisible():
-        bench.emotion.drag(3, 0.8)
-        bench.emotion.end_drag()
-        walk.wait(lambda: bench.editing.undo_stack.count() == 2)
+    before, steps = session.code, bench.editing.undo_stack
+    track = window.sliders.slider("browInnerUp").focusProxy()
+    walk.drag(track, 0.1, 0.7)
+    walk.wait(lambda: steps.count() == 1)
+    surprise = window.emotion.bars[3]
+    if surprise.isVisible():
+        walk.rest(3.0)  # the first reading of an expression measures what the data hold
+        walk.drag(surprise, 0.5, 0.7)
+        walk.wait(lambda: steps.count() == 2)
+        walk.rest(2.0)
     else:
         say("no emotion weights: the strength slider is dragged instead of a bar")
-        window.emotion.strength.edited.emit(150.0)
-        window.emotion.strength.finished.emit()
-        walk.wait(lambda: bench.editing.undo_stack.count() == 2)
+        walk.drag(window.emotion.strength.focusProxy(), 0.5, 0.7)
+        walk.wait(lambda: steps.count() == 2)
     walk.picture("bar-dragged")
     edited = session.code
     check(edited is not before, "the bar has changed the expression")
@@ -187,6 +185,7 @@ def second_life(work: Path, pictures: Path) -> None:
 
     window.export_action.trigger()
     dialog = window.findChild(ExportDialog)
+    assert dialog is not None
     dialog.folder.setText(str(work / "export"))
     walk.picture("export", dialog)
     done: list[list[Path]] = []

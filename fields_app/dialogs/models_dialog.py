@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QFont, QGuiApplication
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
+    QTreeWidgetItemIterator,
     QVBoxLayout,
     QWidget,
 )
@@ -181,13 +182,18 @@ class ModelsDialog(QDialog):
 
     def select(self, path: object) -> None:
         """Select the model with this file; the head model in use where there is none."""
-        items = [self.tree.topLevelItem(i).child(j)
-                 for i in range(self.tree.topLevelItemCount())
-                 for j in range(self.tree.topLevelItem(i).childCount())]  # fmt: skip
-        models = [item for item in items if isinstance(item.data(0, _FACTS), ModelFacts)]
-        in_use = [item for item in models if self._choice.uses(item.data(0, _FACTS))]
-        for item in [*(item for item in models if item.data(0, _FACTS).path == path), *in_use][:1]:
+        rows = list(self._rows())
+        in_use = [item for item, facts in rows if self._choice.uses(facts)]
+        for item in [*(item for item, facts in rows if facts.path == path), *in_use][:1]:
             self.tree.setCurrentItem(item)
+
+    def _rows(self) -> Iterator[tuple[QTreeWidgetItem, ModelFacts]]:
+        iterator = QTreeWidgetItemIterator(self.tree)
+        while (item := iterator.value()) is not None:
+            facts = item.data(0, _FACTS)
+            if isinstance(facts, ModelFacts):
+                yield item, facts
+            iterator += 1
 
     def show_status(self, text: str, *, busy: bool = False) -> None:
         """What is going on; while ``busy`` nothing else can be begun."""

@@ -52,7 +52,9 @@ class BatchPanel(QFrame):
         super().__init__(parent)
         self._queue = queue
         self.setAcceptDrops(True)
-        self.photos_button = self._button(self.tr("Add photos …"), "", self.add_photos_requested.emit)
+        self.photos_button = self._button(
+            self.tr("Add photos …"), self.tr("Picture files; or drop them here"), self.add_photos_requested.emit
+        )
         self.folder_button = self._button(
             self.tr("Add folder …"), self.tr("All photos in it and below; or drop it here"),
             self.add_folder_requested.emit,

@@ -73,7 +73,7 @@ def speaks(widget: QWidget) -> bool:
 
 
 def where(widget: QWidget) -> str:
-    path = []
+    path: list[str] = []
     at: QWidget | None = widget
     while at is not None and len(path) < 4:
         path.append(type(at).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QUrl
@@ -42,7 +43,7 @@ def other_engine() -> FakeEngine:
     return engine
 
 
-def facts(role: Role, name: str, **changes: object) -> ModelFacts:
+def facts(role: Role, name: str, **changes: Any) -> ModelFacts:
     path = Path(f"/models/{name}")
     made = ModelFacts(role, name, "CC0-1.0", Origin.USER, path, 5_000_000, "ab" * 32, "open-head-1", standard=False)
     return replace(made, **changes)
