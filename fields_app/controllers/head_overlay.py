@@ -27,13 +27,16 @@ def head_overlay(reconstruction: Reconstruction) -> Overlay:
     return Overlay(image=paint_head(points[0].numpy(), mesh.faces, hit), image_to_photo=_place(reconstruction))
 
 
-def paint_head(points: NDArray[np.float32], faces: NDArray[np.int32], hit: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Softly shaded faces with their edges.
+def paint_head(
+    points: NDArray[np.float32], faces: NDArray[np.int32], hit: NDArray[np.int64], *, edges: bool = True
+) -> NDArray[np.uint8]:
+    """Softly shaded faces.
 
     Args:
         points: (V, 3) image frame.
         faces: (F, 3)
         hit: (H, W) face seen by each pixel, -1: none.
+        edges: draw those of the faces too; in a small picture they would be a pattern of their own.
 
     Returns:
         (H, W, 4) RGBA
@@ -47,6 +50,8 @@ def paint_head(points: NDArray[np.float32], faces: NDArray[np.int32], hit: NDArr
     image = np.zeros((*hit.shape, 4), dtype=np.uint8)
     image[inside, :3] = light[hit[inside], None] * _SURFACE
     image[inside, 3] = 255
+    if not edges:
+        return image
     edge = np.zeros_like(inside)
     edge[:, 1:] |= hit[:, 1:] != hit[:, :-1]
     edge[1:] |= hit[1:] != hit[:-1]

@@ -99,7 +99,7 @@ class LivePainter:
             self._rasterizer = choose_rasterizer("cpu")
         points = project(torch.from_numpy(mesh.vertices)[None].float(), face.code.camera.detach().float()) / _WIDER
         hit = self._rasterizer(points, self._faces, size, size)[0].numpy()
-        drawn = paint_head(points[0].numpy(), mesh.faces, hit)
+        drawn = paint_head(points[0].numpy(), mesh.faces, hit, edges=False)
         step = _WIDER * CROP_SIZE / size
         shift = ((1.0 / size - 1.0) * _WIDER + 1.0) * CROP_SIZE / 2.0 - 0.5  # where the drawing's pixel 0 falls
         to_crop = np.array([[step, 0.0, shift], [0.0, step, shift], [0.0, 0.0, 1.0]])

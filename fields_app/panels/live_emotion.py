@@ -17,7 +17,7 @@ from fields_app.panels.emotion_panel import EMOTIONS
 
 _SPAN = 20.0  # seconds that the trail looks back
 _ROW = 16
-_LABEL = 66
+_LABEL, _NUMBER = 70, 44  # pixels left and right of the bars
 _EVERY = 1.0 / 15.0  # seconds between pictures: reading needs no more
 
 
@@ -96,7 +96,7 @@ class EmotionBars(QWidget):
             top = row * _ROW
             painter.setPen(QColor(style.TEXT if best else style.TEXT_SOFT))
             painter.drawText(QRectF(0, top, _LABEL, _ROW), flags, self.tr(name))
-            track = QRectF(_LABEL, top + 4, max(self.width() - _LABEL - 38, 1), _ROW - 8)
+            track = QRectF(_LABEL, top + 4, max(self.width() - _LABEL - _NUMBER, 1), _ROW - 8)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(style.CANVAS))
             painter.drawRoundedRect(track, 3, 3)
@@ -106,7 +106,7 @@ class EmotionBars(QWidget):
             track.setWidth(track.width() * score)
             painter.drawRoundedRect(track, 3, 3)
             painter.setPen(QColor(style.TEXT if best else style.TEXT_SOFT))
-            number = QRectF(self.width() - 38, top, 38, _ROW)
+            number = QRectF(self.width() - _NUMBER, top, _NUMBER, _ROW)
             painter.drawText(number, flags | Qt.AlignmentFlag.AlignRight, f"{score * 100:.0f} %")
 
 

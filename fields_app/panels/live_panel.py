@@ -120,6 +120,7 @@ class LivePanel(QFrame):
         self.start_button.setObjectName("primary")
         self.position = QSlider(Qt.Orientation.Horizontal, self)
         self.position.setAccessibleName(self.tr("Frame of the clip"))
+        self.position.setToolTip(self.tr("Frame of the clip on show"))
 
     def _make_looks(self, settings: LiveSettings) -> None:
         self.overlays = self._combo(self.tr("Overlay"), self.tr("What is drawn over the camera's picture"))
@@ -128,8 +129,8 @@ class LivePanel(QFrame):
         self.overlays.setCurrentIndex(OVERLAYS.index(settings.overlay))
         self.mirror_box = QCheckBox(self.tr("Mirror"), self)
         self.mirror_box.setToolTip(self.tr("Show the picture as a mirror would; what is tracked stays the same"))
-        self.coders = self._combo(self.tr("Method"), self.tr("What makes the head of a frame"))
-        for name, text in zip(CODERS, (self.tr("Encoder, if installed"), self.tr("Landmark fit")), strict=True):
+        self.coders = self._combo(self.tr("Method"), self.tr("What makes the head: the encoder where one is installed"))
+        for name, text in zip(CODERS, (self.tr("Encoder"), self.tr("Landmark fit")), strict=True):
             self.coders.addItem(text, name)
         self.coders.setCurrentIndex(CODERS.index(settings.coder))
         self.calm = ValueSlider(_CALM, self)
@@ -140,7 +141,7 @@ class LivePanel(QFrame):
         self.neutral_button = self._button(
             self.tr("Set neutral"), self.tr("Look relaxed for a second: that face is neutral from now on (Ctrl+F6)")
         )
-        self.identity_button = self._button(self.tr("Measure again"), self.tr("Forget whose head it is and measure it"))
+        self.identity_button = self._button(self.tr("New person"), self.tr("Forget whose head it is and measure it"))
         for button in (self.gains_button, self.neutral_button, self.identity_button):
             button.setObjectName("quiet")
 

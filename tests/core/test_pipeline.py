@@ -120,6 +120,22 @@ def test_refining_keeps_a_shape_that_is_known(found):
     assert torch.equal(reconstructor.refine(results[0], shape).code.shape, shape)
 
 
+def test_a_code_that_is_known_is_adopted_as_it_is(head, found, photo):
+    original = found[1][0]
+    smiling = original.code.replace(expression=original.code.expression + 0.1)
+    with Reconstructor(head, ScriptedDetector([])) as reconstructor:
+        adopted = reconstructor.adopt(photo, original.face, original.crop.crop_to_photo, smiling)
+        same = reconstructor.adopt(photo, original.face, original.crop.crop_to_photo, original.code)
+    torch.testing.assert_close(adopted.code.expression, smiling.expression)
+    torch.testing.assert_close(adopted.code.camera, smiling.camera)
+    np.testing.assert_allclose(adopted.crop.landmarks, original.crop.landmarks, atol=1e-4)
+    np.testing.assert_array_equal(adopted.crop.image, original.crop.image)
+    np.testing.assert_allclose(adopted.mesh.vertices, head.mesh(adopted.code).vertices)
+    assert same.landmark_error == pytest.approx(original.landmark_error, rel=1e-3)
+    assert same.landmark_error < adopted.landmark_error
+    assert adopted.texture is not None
+
+
 def test_no_texture_unless_wanted(head, photo):
     with Reconstructor(head, ScriptedDetector([face_of(head, 1, 90)])) as reconstructor:
         result = reconstructor.reconstruct(photo, texture=False)[0]
