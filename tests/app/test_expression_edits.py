@@ -320,6 +320,7 @@ class TestSlidersPanel:
     def test_m_gives_the_other_side_the_same_value(self, sliders: SlidersPanel, qtbot: QtBot) -> None:
         left = sliders.slider("mouthSmileLeft")
         left.set_value(0.3)
+        sliders.activateWindow()
         left.focusProxy().setFocus()
         qtbot.waitUntil(left.focusProxy().hasFocus)
         with qtbot.waitSignal(sliders.value_edited) as edited:
@@ -328,6 +329,7 @@ class TestSlidersPanel:
 
     def test_backspace_goes_back_to_the_photo(self, sliders: SlidersPanel, qtbot: QtBot) -> None:
         bar = sliders.slider("jawOpen").focusProxy()
+        sliders.activateWindow()
         bar.setFocus()
         qtbot.waitUntil(bar.hasFocus)
         with qtbot.waitSignal(sliders.reset_requested) as reset:
