@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 from PySide6.QtCore import QProcess, QUrl
@@ -60,7 +62,7 @@ class TrainingWindow(QDialog):
     def new_training(self) -> None:
         """Ask for everything and start."""
         dialog = self.dialog = TrainingDialog(
-            self._training.runs_folder, self._training.runs, self, data=self._settings.training_data
+            self._training.runs_folder, self._training.runs, self, data=self._settings.training_data, gpu=_gpu()
         )
         dialog.check_requested.connect(self._training.check_data)
         self._training.data_checked.connect(dialog.show_check)
@@ -190,9 +192,6 @@ class TrainingWindow(QDialog):
 
     def _open_board(self, folders: list[Path]) -> None:
         """TensorBoard as a process of ours; the browser opens when it says where it is."""
-        import re
-        import sys
-
         self.stop()
         board = self._board = QProcess(self)
         board.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
@@ -211,3 +210,9 @@ class TrainingWindow(QDialog):
         where = ",".join(f"{folder.name}:{folder}" for folder in folders)
         place = ["--logdir_spec", where] if folders else ["--logdir", str(self._settings.runs_folder)]
         board.start(sys.executable, ["-m", "tensorboard.main", *place, "--port", "0", "--host", "localhost"])
+
+
+def _gpu() -> bool | None:
+    """Whether PyTorch can use one; None while it is not loaded yet."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else bool(torch.cuda.is_available())

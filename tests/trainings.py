@@ -1,7 +1,7 @@
 """A training that only pretends, as a process: `python tests/trainings.py CONFIG|--resume --data D --out RUN`.
 
 What it does is in the file ``behaviour`` of the data folder: "steady" (a step every few milliseconds until told to
-stop, 400 at most), "crash", "full" (no room left), "short" (done after a few steps).
+stop, 4000 at most), "crash", "full" (no room left), "short" (done after a few steps).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fields_core.training.journal import Journal, Note
 from fields_core.training.run_process import claimed, obeying
 
 PROGRAM = (sys.executable, "-m", "tests.trainings")
-STEPS = 400
+STEPS = 4000
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ class CurvePlot(pg.PlotWidget):
     ) -> None:
         item = pg.PlotItem(viewBox=pg.ViewBox(enableMenu=False), enableMenu=False)
         super().__init__(parent, background=style.CANVAS, plotItem=item)
-        item.ctrlMenu.setParent(self)  # made all the same, without an owner
+        item.ctrlMenu.setParent(self, item.ctrlMenu.windowFlags())  # made all the same, without an owner
         self.setAccessibleName(title)
         self.setToolTip(tip)
         self.setTitle(f"{title}, {unit}" if unit else title, color=style.TEXT, size="9pt")

@@ -78,6 +78,8 @@ class EvaluationPanel(QWidget):
         grid.addWidget(self.reliability, 0, 1)
         grid.addWidget(title, 1, 0, 1, 2)
         grid.addWidget(self.worst, 2, 0, 1, 2)
+        grid.setColumnStretch(0, 5)
+        grid.setColumnStretch(1, 4)
         grid.setRowStretch(0, 3)
         grid.setRowStretch(2, 2)
         layout = QVBoxLayout(self)
@@ -176,6 +178,8 @@ class ConfusionMatrix(QWidget):
         painter.setPen(QColor(style.TEXT_FAINT))
         centre = Qt.AlignmentFlag.AlignCenter
         title = self.tr("Emotion of the held-out photos: true by guess")
+        if not self._counts.any():
+            title = self.tr("Emotion: no labelled photos were held out, or the run has no emotion branch")
         painter.drawText(QRectF(0, style.TINY, self.width(), line), centre, title)
         for number, name in enumerate(names):
             painter.setPen(QColor(style.TEXT_SOFT))

@@ -62,6 +62,7 @@ class TrainingPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._folder: Path | None = None
+        self._active = False
         self.history = TrainingHistory(None)
         self.title = self._label("title", self.tr("Nothing is being trained"))
         self.state = self._label("soft", "")
@@ -142,7 +143,7 @@ class TrainingPanel(QWidget):
     def show_status(self, status: RunStatus | None) -> None:
         """Where the run is; None: there is none."""
         state = status.state if status is not None else None
-        active = state is not None and state.active
+        active = self._active = state is not None and state.active
         self.state.setText(self._sentence(status) if status is not None else "")
         self.stop_button.setEnabled(state is RunState.TRAINING)
         self.pause_button.setVisible(state is None or active)
@@ -155,6 +156,7 @@ class TrainingPanel(QWidget):
         if trouble and status is not None:
             self.trouble.setPlainText(f"{status.text}\n\n{status.last_lines}".strip())
         self.progress.setVisible(active)
+        self._write_numbers()
 
     def _sentence(self, status: RunStatus) -> str:
         text = self.tr(STATES[status.state])
@@ -188,7 +190,7 @@ class TrainingPanel(QWidget):
             ("rate", _number(history.latest(history.gauges, "learning_rate"), 3)),
             ("speed", _number(history.latest(history.gauges, "images_per_second"), 3)),
             ("memory", amount(history.latest(history.gauges, "memory"))),
-            ("left", duration(history.seconds_left)),
+            ("left", duration(history.seconds_left if self._active else math.nan)),
         ):
             self._numbers[name].setText(text)
         self.progress.setRange(0, max(history.total_steps, 1))

@@ -30,20 +30,24 @@ def estimate(config: TrainConfig, earlier: Sequence[RunFacts], *, gpu: bool, val
     """Time and room.
 
     Args:
-        earlier: runs of this machine; those with the same encoder and device count.
+        earlier: runs of this machine; of those with the same encoder and device the latest counts.
         gpu: whether there is one.
         validation_samples: that are tried at every validation.
     """
+    device = _device(config, gpu)
     like = [run for run in earlier if run.config is not None and run.config.encoder == config.encoder]
     speeds = [
         run.images_per_second
         for run in like
-        if run.config is not None and run.config.device == config.device and math.isfinite(run.images_per_second)
+        if run.config is not None and math.isfinite(run.images_per_second) and _device(run.config, gpu) == device
     ]
-    device = "cuda" if config.device == "cuda" or (config.device == "auto" and gpu) else "cpu"
     speed = speeds[0] if speeds else _IMAGES_PER_SECOND[device]
     validations = sum(math.ceil(config.stage(stage).steps / config.validate_every) for stage in STAGES)
     images = config.total_steps * config.batch_size + validations * validation_samples / _VALIDATION_SPEEDUP
     sizes = [run.size for run in like if run.has_weights]
     pictures = validations // config.pictures_every * _PICTURE_BYTES if config.pictures_every else 0
     return Estimate(images / max(speed, 1e-6), (max(sizes) if sizes else _RUN_BYTES) + pictures, bool(speeds))
+
+
+def _device(config: TrainConfig, gpu: bool) -> str:
+    return "cuda" if config.device == "cuda" or (config.device == "auto" and gpu) else "cpu"

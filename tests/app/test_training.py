@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit, QMessageBox, QPushButton
+from PySide6.QtWidgets import QLineEdit, QMenu, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from fields_app.app import Workbench
@@ -174,6 +174,13 @@ class TestController:
 
 
 class TestTrainingPanel:
+    def test_the_menus_of_plots_are_not_on_show(self, qtbot: QtBot) -> None:
+        panel = TrainingPanel()
+        qtbot.addWidget(panel)
+        panel.show()
+        qtbot.waitExposed(panel)
+        assert not [menu for menu in panel.findChildren(QMenu) if menu.isVisible()]
+
     def test_curves_and_numbers_follow_the_notes(self, qtbot: QtBot, tmp_path: Path) -> None:
         panel = TrainingPanel()
         qtbot.addWidget(panel)
@@ -341,7 +348,14 @@ class TestWorkbench:
         workbench.training._program = PROGRAM
         workbench.training_menu.show()
         workbench.training.start(plan(workbench.settings, data))
-        qtbot.waitUntil(lambda: state_of(workbench.training) is RunState.TRAINING, timeout=WAIT)
+
+        def at_work() -> None:
+            assert state_of(workbench.training) is RunState.TRAINING, (
+                workbench.training.status,
+                workbench.messages.text,
+            )
+
+        qtbot.waitUntil(at_work, timeout=WAIT)
 
     def test_stop_and_cancel_ask_before(
         self, qtbot: QtBot, open_workbench: Callable[..., Workbench], runs_settings: Settings, data: Path
