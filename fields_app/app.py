@@ -129,6 +129,8 @@ class Workbench(QObject):
         self.jobs_menu.follow_queue(queue, self.batch)
         self.training = TrainingController(self.messages, self.settings, self)
         self.training_menu = TrainingMenu(self.window, self.training, self.settings, self)
+        self.jobs_menu.follow_training(self.training)
+        self.jobs_menu.follow_live(self.live_view, self.live)
         self._crashed.connect(self._show_crash, Qt.ConnectionType.QueuedConnection)
         self._wire()
 

@@ -105,6 +105,7 @@ QSplitter::handle:hover {{ background: {RAISED}; }}
 
 QFrame#card {{ background: {PANEL}; border: 1px solid {BORDER}; border-radius: 8px; }}
 QWidget#plain, QLabel {{ background: transparent; border: none; }}
+QStackedWidget#plain {{ padding: 0; }}
 QLabel#title {{ color: {TEXT}; font-weight: 600; }}
 QLabel#soft {{ color: {TEXT_SOFT}; }}
 QLabel#faint {{ color: {TEXT_FAINT}; }}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 
@@ -9,13 +11,19 @@ from fields_app.batch_queue import BatchQueue, RowState
 from fields_app.controllers.batch import BatchController
 from fields_app.controllers.engine_loading import EngineLoading
 from fields_app.controllers.export import ExportController
+from fields_app.controllers.live import LiveController
 from fields_app.controllers.models import ModelsController
 from fields_app.controllers.projects import ProjectsController
 from fields_app.controllers.reconstruction import ReconstructionController
+from fields_app.controllers.training import TrainingController
+from fields_app.live_view import LiveView
 from fields_app.main_window import MainWindow
 from fields_app.panels.jobs_panel import JobsPanel
 from fields_app.running_jobs import RunningJobs
 from fields_core.progress import Progress
+
+if TYPE_CHECKING:
+    from fields_core.training.supervisor import RunStatus
 
 
 class JobsMenu(QObject):
@@ -81,6 +89,29 @@ class JobsMenu(QObject):
 
         queue.running_changed.connect(running)
         queue.row_changed.connect(lambda _: count() if self.jobs.job("batch") is not None else None)
+
+    def follow_training(self, training: TrainingController) -> None:
+        """The training that is watched; stopped, it keeps the best so far."""
+
+        def changed(status: RunStatus) -> None:
+            if not status.state.active:
+                self.jobs.end("training")
+                return
+            if self.jobs.job("training") is None:
+                self.jobs.begin("training", self.tr("Training"), training.stop_early)
+            self.jobs.report("training", Progress(status.step, status.steps, status.stage))
+
+        training.status_changed.connect(changed)
+
+    def follow_live(self, view: LiveView, live: LiveController) -> None:
+        """The camera or clip at work."""
+        view.run_changed.connect(
+            lambda: (
+                self.jobs.set_busy("live", self.tr("Live"), view.running, live.stop_run)
+                if view.running != (self.jobs.job("live") is not None)
+                else None
+            )
+        )
 
     def _count(self) -> None:
         count = len(self.jobs.jobs)

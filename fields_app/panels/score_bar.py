@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
 from fields_app import style
 
 _STEPS = 1000
-_LABEL, _NUMBER = 74, 42  # pixels left and right of the bar
+_LABEL, _NUMBER = 74, 46  # pixels left and right of the bar
 _BAR = 10.0
 
 

@@ -15,6 +15,7 @@ from fields_app.panels.jobs_panel import JobsPanel
 from fields_app.running_jobs import RunningJobs
 from fields_app.settings import ExportChoice
 from fields_core.progress import Progress
+from fields_core.training.supervisor import RunState, RunStatus
 from tests.app.engines import FakeEngine
 
 Open = Callable[..., Workbench]
@@ -68,6 +69,21 @@ def test_a_job_that_ends_while_its_cancel_is_pressed_is_no_trouble(jobs: Running
     jobs.begin("a", "First", lambda: jobs.end("a"))
     panel.cancel_button("a").click()
     assert panel.names == []
+
+
+def test_training_and_live_are_listed_while_they_run(open_workbench: Open, engine: FakeEngine) -> None:
+    workbench = open_workbench(engine)
+    jobs = workbench.jobs_menu.jobs
+    workbench.training.status_changed.emit(RunStatus(RunState.TRAINING, "pretrain", 30, 100))
+    workbench.live_view.set_run(True, "Opening")
+    workbench.live_view.set_run(True, "Running")
+    assert [(job.key, job.progress.done, job.progress.message) for job in jobs.jobs] == [
+        ("training", 30, "pretrain"),
+        ("live", 0, ""),
+    ]
+    workbench.training.status_changed.emit(RunStatus(RunState.FINISHED))
+    workbench.live_view.set_run(False)
+    assert jobs.jobs == ()
 
 
 def test_reconstruction_export_and_batch_are_listed_while_they_work(
