@@ -15,6 +15,7 @@ from fields_core.errors import FieldsError
 
 MakeCoder = Callable[[CodingSettings], Coder]
 _PATIENCE = 10  # processes that died one after the other without a shard done
+_FAREWELL = 10.0  # seconds
 
 # torch and MediaPipe do not survive a fork.
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -86,7 +87,10 @@ class _Worker:
         return told
 
     def end(self) -> None:
+        idle = self.shard is None
         self.pipe.close()
+        if idle:
+            self._process.join(_FAREWELL)  # it sees the closed pipe and frees its networks
         self._process.terminate()
         self._process.join()
 

@@ -15,6 +15,7 @@ from fields_core.bulk.photo_coder import Coder
 from fields_core.errors import FieldsError, SettingsError
 
 _MOST_BLOCKS = 20_000  # each costs the scheduler some milliseconds and kilobytes
+_TRIES = 3
 _NUMBERS = tuple(field.name for field in dataclasses.fields(ShardDone))
 _ERROR = ("title", "expected", "found", "remedy")
 
@@ -99,8 +100,12 @@ def _started(workers: int | None, address: str | None) -> Any:
         options |= {"address": "local", "num_cpus": workers, "include_dashboard": False}
     elif address is not None:
         options["address"] = address
-    try:
-        ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise SettingsError("Ray cannot be started or reached", found=str(error)[:300]) from error
-    return ray
+    for attempt in range(_TRIES):
+        try:
+            ray.init(**options)
+            return ray
+        except Exception as error:  # Ray raises the bare class where a busy machine takes longer than it waits, 30 s
+            ray.shutdown()
+            if attempt == _TRIES - 1 or isinstance(error, (ConnectionError, ValueError)):
+                raise SettingsError("Ray cannot be started or reached", found=str(error)[:300]) from error
+    raise AssertionError("the last try returns or raises")
