@@ -552,6 +552,26 @@ class TestWindow:
         assert slider.value == 0.0
         assert on_air.window.photo.isVisible()
 
+    def test_a_slider_in_the_hand_stays_there_and_moves_the_head(
+        self, on_air: Workbench, engine: FakeEngine, qtbot: QtBot
+    ) -> None:
+        slider = on_air.window.sliders.slider(SMILE)
+        bar = slider._slider
+        qtbot.mousePress(bar, Qt.MouseButton.LeftButton, pos=QPoint(bar.width() // 2, bar.height() // 2))
+        grabbed = slider.value
+        assert grabbed == pytest.approx(0.5, abs=0.05)
+        assert slider.grabbed
+        for _ in range(3):
+            with qtbot.waitSignal(on_air.live_view.shot_changed, timeout=WAIT):
+                pass
+        shot = on_air.live_view.shot
+        assert shot is not None
+        assert shot.face is not None
+        assert slider.value == grabbed
+        assert smile_of(shot.face.code, engine.head) == pytest.approx(grabbed, abs=1e-5)
+        qtbot.mouseRelease(bar, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: abs(slider.value - grabbed) > 0.02, timeout=WAIT)
+
     def test_a_snapshot_is_a_photo_with_people_that_can_be_edited_and_undone(
         self, on_air: Workbench, qtbot: QtBot
     ) -> None:
