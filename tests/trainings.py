@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from fields_core.files import replacing
 from fields_core.progress import CancelToken
 from fields_core.training.config import load_config
 from fields_core.training.journal import Journal, Note
@@ -45,7 +46,8 @@ def main() -> None:
             losses = {"total": 2.0 / step, "landmarks": 1.0 / step, "emotion": float("nan")}
             gauges = {"images_per_second": 100.0, "learning_rate": 1e-3 / step, "memory": 1e9}
             journal.write(Note("step", stage="a", step=step, steps=STEPS, values=losses, gauges=gauges))
-            last.write_text(str(step))
+            with replacing(last) as temporary:  # it may be killed here
+                temporary.write_text(str(step))
             if step % 5 == 0:
                 metrics = {"loss": 1.0 / step, "accuracy": 0.5, "intensity_ratio": 0.9}
                 journal.write(Note("validated", stage="a", step=step, values=metrics, best=True))

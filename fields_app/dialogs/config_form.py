@@ -157,7 +157,11 @@ def remark_of(error: SettingsError) -> Remark:
     names = [setting.name for setting in settings()]
     named = next((name for name in names if title.startswith(f"{name} ")), None)
     short = next((name for name in names if title.startswith(f"{name.rpartition('.')[2]} ")), None)
-    text = f"{error.found} makes no sense here: {error.expected}." if error.expected and error.found else str(error)
+    text = (
+        f"{error.found} makes no sense here; expected: {error.expected}."
+        if error.expected and error.found
+        else str(error)
+    )
     fallback = "pretrain.steps" if "0 steps" in error.title else names[0]
     return Remark(named or short or fallback, text, fatal=True)
 
