@@ -92,6 +92,8 @@ class ImportedModel:
     facts: ModelFacts
     left_out: tuple[str, ...] = ()
     """The parts of the file that nothing here uses."""
+    note: str = ""
+    """What cannot be done with it, and how that is put right."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,12 @@ _FORBIDDING = re.compile(
 )
 _UNSURE = re.compile(r"\b(rights with|unknown|unclear)\b")
 _ALLOWING = re.compile(r"\b(cc0|public domain|cc[- ]by[- ][34]\.0|mit|apache|bsd)\b")
+
+
+_NO_LANDMARKS = (
+    "It has no landmarks, so it cannot be fitted to photos. Put FLAME's mediapipe_landmark_embedding.npz beside its "
+    "file and import it again."
+)
 
 
 def licence_class(licence: str) -> LicenceClass:
@@ -234,7 +242,8 @@ def _import_head(path: Path, token: CancelToken) -> ImportedModel:
     token.raise_if_cancelled()
     to = user_data_folder() / _HEADS / f"{_file_name(file.name)}.npz"
     write_head_file(file, to)
-    return ImportedModel(describe(to, Role.HEAD))
+    bare = "" if len(file.landmark_ids) else _NO_LANDMARKS
+    return ImportedModel(describe(to, Role.HEAD), note=bare)
 
 
 def _import_encoder(path: Path, token: CancelToken) -> ImportedModel:

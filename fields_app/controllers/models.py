@@ -94,7 +94,10 @@ class ModelsController(QObject):
         text = self.tr("Imported %1.").replace("%1", facts.name)
         if imported.left_out:
             text = self.tr("%1 Left out: %2.").replace("%1", text).replace("%2", ", ".join(imported.left_out))
-        self._messages.show_info(text)
+        if imported.note:
+            self._messages.show_warning(text, imported.note)
+        else:
+            self._messages.show_info(text)
         self.imported.emit(facts)
         self.refresh()
 

@@ -79,6 +79,8 @@ def run_import(arguments: argparse.Namespace, terminal: Terminal) -> int:
     imported = import_model(Path(arguments.file).expanduser())
     _show(terminal, imported.facts)
     terminal.write(f"  left out {', '.join(imported.left_out) or 'nothing'}\n")
+    if imported.note:
+        terminal.note(imported.note)
     return 0
 
 

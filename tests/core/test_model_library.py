@@ -83,7 +83,9 @@ def test_a_licence_is_as_strict_as_its_strictest_line(text: str, kind: LicenceCl
 
 def test_flame_becomes_a_head_of_our_own_format_under_its_licence(tmp_path: Path, own_folder: Path) -> None:
     tiny_flame_pickle(tmp_path / "generic_model.pkl")
-    facts = import_model(tmp_path / "generic_model.pkl").facts
+    imported = import_model(tmp_path / "generic_model.pkl")
+    facts = imported.facts
+    assert "mediapipe_landmark_embedding.npz" in imported.note  # which was not beside it
     assert facts.path == own_folder / "heads" / "flame-generic_model.npz"
     assert (facts.licence_class, facts.origin) == (LicenceClass.NON_COMMERCIAL, Origin.USER)
     assert licence_page(facts) == "https://flame.is.tue.mpg.de/"
@@ -101,6 +103,7 @@ def test_a_name_in_a_file_leads_to_no_other_folder(tmp_path: Path, own_folder: P
 
 def test_an_encoder_of_ours_is_kept_with_its_graph_and_serves_its_head_only(tmp_path: Path, own_folder: Path) -> None:
     head = load_head(tiny_head_file(tmp_path / "tiny.npz"))
+    assert import_model(tmp_path / "tiny.npz").note == ""
     facts = import_model(checkpoint_file(tmp_path / "mine.safetensors")).facts
     assert facts.path == own_folder / "encoders" / "mine.safetensors"
     assert (facts.head_model, facts.licence_class) == ("tiny-head", LicenceClass.FREE)
