@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.complete
 
-.PHONY: app test lint bench screenshots contact-sheet open-head clean
+.PHONY: app test lint bench walk screenshots contact-sheet open-head clean
 .DEFAULT_GOAL := app
 
 app: $(ENVIRONMENT)
@@ -24,6 +24,11 @@ lint: $(ENVIRONMENT)
 bench: $(ENVIRONMENT)
 	@packaging/linux-packages.sh --display
 	$(BIN)/python -m tests.benchmarks.bench
+
+# A scripted walk through the real window, with a kill -9 on the way; pictures in build/walk.
+walk: $(ENVIRONMENT)
+	@packaging/linux-packages.sh --display
+	$(BIN)/python packaging/walk.py build/walk
 
 screenshots: $(ENVIRONMENT)
 	@packaging/linux-packages.sh --display
