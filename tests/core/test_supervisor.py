@@ -248,6 +248,8 @@ def test_a_real_training_is_paused_killed_resumed_and_finished_early(tmp_path: P
         checkpoint = supervisor.folder / "pretrain" / "last.ckpt"
         before = checkpoint.stat().st_mtime
         again += wait(supervisor, lambda: checkpoint.stat().st_mtime > before)
+        told = supervisor.status.step  # the note on the checkpoint is written before the next step's
+        again += wait(supervisor, lambda: supervisor.status.step > told)
         process = process_of(supervisor.folder)
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
