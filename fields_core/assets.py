@@ -13,6 +13,7 @@ import platformdirs
 from fields_core.errors import AssetMissingError
 
 ENVIRONMENT_VARIABLE = "FIELDS_ASSETS"
+ENCODER = "encoder.safetensors"
 _RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 
 
@@ -40,7 +41,7 @@ ASSETS: dict[str, Asset] = {
         resource="open_head/open_head.npz",
         remedy="Install the program again, or rebuild the file with `make open-head`.",
     ),
-    "encoder.safetensors": Asset(
+    ENCODER: Asset(
         what="the encoder's weights",
         resource="checkpoints/encoder.safetensors",
         remedy="Install the program again, train them with `fields train`, or import some with `fields models import`.",

@@ -15,12 +15,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from fields_core.assets import ASSETS, ENVIRONMENT_VARIABLE, find_asset, user_data_folder
+from fields_core.assets import ASSETS, ENCODER, ENVIRONMENT_VARIABLE, find_asset, user_data_folder
 from fields_core.errors import AssetMissingError, ExportError, ModelFileError
 from fields_core.files import replacing
 from fields_core.progress import CancelToken
 
-HEAD, ENCODER, LANDMARKER = "open_head.npz", "encoder.safetensors", "face_landmarker.task"
+HEAD, LANDMARKER = "open_head.npz", "face_landmarker.task"
 LANDMARKER_LICENCE = "Apache-2.0 (Google MediaPipe)"
 _HEADS, _ENCODERS = "heads", "encoders"  # folders below the user data folder
 _LANDMARKER_LIMIT = 64 << 20  # bytes; MediaPipe's has 3.7 MB

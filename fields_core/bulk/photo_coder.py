@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from fields_core.assets import find_asset
+from fields_core.assets import ENCODER, find_asset
 from fields_core.bulk.face_row import FaceRow
 from fields_core.data.shard_files import is_remote, stored_file
 from fields_core.datatypes import Photo, Reconstruction
 from fields_core.detection.photo_file import load_photo
 from fields_core.encoder.runtime import EncoderRuntime, load_runtime
 from fields_core.errors import AssetMissingError, FieldsError, ModelFileError
-from fields_core.fitting.encoded_fit import ENCODER, encoder_for
+from fields_core.fitting.encoded_fit import encoder_for
 from fields_core.head import HeadModel, load_head
 from fields_core.live.networks import EmotionReader
 from fields_core.pipeline import Reconstructor

@@ -8,7 +8,6 @@ from pathlib import Path
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import FieldsError, SettingsError
 from fields_core.model_library import (
-    ENCODER,
     HEAD,
     LANDMARKER,
     LANDMARKER_LICENCE,
@@ -51,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Show every model that can be found; report those that cannot."""
-    from fields_core.assets import find_asset
+    from fields_core.assets import ENCODER, find_asset
 
     failures = 0
     chosen = Path(arguments.head).expanduser() if arguments.head else None

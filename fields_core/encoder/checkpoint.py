@@ -99,6 +99,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     emotion = EmotionHead(info.encoder.n_expression) if info.emotion_branch else None
     networks = _networks(encoder, emotion)
     load_exactly(networks, tensors, source=str(path))
+    if isinstance(encoder, RectifiedEncoder):
+        try:
+            encoder.chart.check()
+        except ValueError as error:
+            raise ModelFileError(f"{path} holds an encoder that cannot work", found=str(error)) from error
     networks.eval()
     return Checkpoint(info, encoder, emotion)
 

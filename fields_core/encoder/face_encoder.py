@@ -73,9 +73,20 @@ class EncoderConfig:
             raise ValueError(f"expression bounds are not {self.n_expression} numbers")
         if self.layout not in get_args(get_type_hints(EncoderConfig)["layout"]):
             raise ValueError(f"layout {self.layout!r} is not known")
-        widths = (self.landmarks, self.landmark_components, self.rectified_size, self.width, self.appearance_width)
-        if self.layout == "rectified" and not all(isinstance(size, int) and 8 <= size <= 2048 for size in widths):
-            raise ValueError(f"sizes {widths} of a rectified encoder are not between 8 and 2048")
+        limits = {
+            "landmarks": 478,
+            "landmark_components": 2 * self.landmarks,
+            "rectified_size": 480,
+            "width": 2048,
+            "appearance_width": 128,
+        }
+        if self.layout == "rectified":
+            for name, limit in limits.items():
+                size = getattr(self, name)
+                if not isinstance(size, int) or not 8 <= size <= limit:
+                    raise ValueError(f"{name} {size} is not a whole number between 8 and {limit}")
+            if self.rectified_size % 24:
+                raise ValueError(f"rectified_size {self.rectified_size} is not a multiple of 24")
         if self.layout == "emoca" and self.expression_outputs - self.n_expression not in (0, 3, 6):
             raise ValueError(f"an expression network with {self.expression_outputs} outputs")
         for name in (self.pose_backbone, self.shape_backbone, self.expression_backbone):

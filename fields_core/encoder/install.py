@@ -5,13 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from fields_core.assets import find_asset, user_data_folder
+from fields_core.assets import ENCODER, find_asset, user_data_folder
 from fields_core.encoder.checkpoint import CheckpointInfo, load_checkpoint
 from fields_core.encoder.onnx_graph import export_onnx
 from fields_core.errors import SettingsError
 from fields_core.files import replacing
-
-ENCODER = "encoder.safetensors"
 
 
 def install_encoder(checkpoint: Path, folder: Path | None = None) -> CheckpointInfo:
@@ -28,7 +26,6 @@ def install_encoder(checkpoint: Path, folder: Path | None = None) -> CheckpointI
     loaded = load_checkpoint(checkpoint)
     target = (folder or user_data_folder()) / ENCODER
     graph = target.with_suffix(".onnx")
-    graph.unlink(missing_ok=True)  # one of other weights would only be refused
     with replacing(target) as temporary:
         shutil.copyfile(checkpoint, temporary)
     made = checkpoint.with_suffix(".onnx")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fields_core.datatypes import FaceCode
+from fields_core.datatypes import LANDMARK_COUNT, FaceCode
 from fields_core.head.model import HeadModel
 
 _SAMPLES = 3000  # random heads whose landmarks are analysed
@@ -88,6 +88,15 @@ class LandmarkChart(nn.Module):
         corners, weights = _texels(self.mean.double().numpy(), self.size)
         self.corners.copy_(torch.from_numpy(corners))
         self.weights.copy_(torch.from_numpy(weights))
+
+    def check(self) -> None:
+        """
+        Raises:
+            ValueError: numbers of landmarks that there are none of (the buffers may come from a file).
+        """
+        for numbers, count in ((self.ids, LANDMARK_COUNT), (self.corners, len(self.ids))):
+            if bool(((numbers < 0) | (numbers >= count)).any()):
+                raise ValueError(f"landmarks beyond number {count - 1}")
 
     def place(self, landmarks: Tensor) -> PlacedLandmarks:
         """Turn, scale and shift landmarks as close to the mean as a similarity can (Procrustes, in closed form).

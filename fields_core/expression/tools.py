@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection
 from pathlib import Path
 
-from fields_core.assets import find_asset
+from fields_core.assets import ENCODER, find_asset
 from fields_core.datatypes import FaceCode
 from fields_core.encoder.emotion_head import Emotion, EmotionHead
 from fields_core.errors import AssetMissingError
@@ -21,8 +21,6 @@ from fields_core.expression.support import Support, measure_support
 from fields_core.head.model import HeadModel
 from fields_core.progress import CancelToken
 
-_WEIGHTS = "encoder.safetensors"  # as in fields_core.fitting.encoded_fit, whose import takes 180 MB
-
 
 def load_tools(head: HeadModel, weights: Path | None = None) -> ExpressionTools:
     """The tools of a head model, with the emotion branch of the installed weights if there are any for this head.
@@ -36,7 +34,7 @@ def load_tools(head: HeadModel, weights: Path | None = None) -> ExpressionTools:
         ModelFileError: there are weights, but they are damaged.
     """
     try:
-        path = find_asset(_WEIGHTS, weights)
+        path = find_asset(ENCODER, weights)
     except AssetMissingError:
         if weights is not None:
             raise

@@ -9,15 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fields_core.assets import find_asset
+from fields_core.assets import ENCODER, find_asset
 from fields_core.camera import project
 from fields_core.datatypes import FaceCode, FaceCrop
 from fields_core.encoder.runtime import EncoderRuntime, load_runtime
 from fields_core.errors import AssetMissingError, ModelFileError
 from fields_core.fitting.landmark_fit import FitResult, landmark_errors
 from fields_core.head.model import HeadModel
-
-ENCODER = "encoder.safetensors"
 
 
 class EncodedFit:

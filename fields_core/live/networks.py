@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fields_core.assets import find_asset
 from fields_core.datatypes import FaceCode
-from fields_core.encoder.checkpoint import load_checkpoint
 from fields_core.encoder.emotion_head import EmotionHead
-from fields_core.encoder.runtime import EncoderRuntime
-from fields_core.errors import AssetMissingError
 from fields_core.expression.emotion_logits import EmotionLogits
 from fields_core.expression.space import ExpressionSpace
-from fields_core.fitting.encoded_fit import ENCODER
+from fields_core.fitting.encoded_fit import encoder_for
 from fields_core.head.model import HeadModel
 from fields_core.live.coder import EncodedCoder, FaceCoder
 from fields_core.live.tracked import EmotionReading
@@ -46,17 +42,13 @@ class LiveNetworks:
 
 
 def installed_networks(head: HeadModel) -> LiveNetworks:
-    """The networks of the encoder checkpoint that is installed.
+    """The networks of the encoder checkpoint that is installed for this head model; none where it is for another.
 
     Raises:
-        ModelFileError: there is one, but it is damaged or for another head model.
+        ModelFileError: there is one, but it is damaged.
     """
-    try:
-        path = find_asset(ENCODER)
-    except AssetMissingError:
+    encoder = encoder_for(head)
+    if encoder is None:
         return LiveNetworks()
-    checkpoint = load_checkpoint(path)
-    graph = path.with_suffix(".onnx")
-    encoder = EncoderRuntime(checkpoint, graph if graph.is_file() else None)
-    emotion = EmotionReader(checkpoint.emotion, head) if checkpoint.emotion is not None else None
+    emotion = EmotionReader(encoder.emotion, head) if encoder.emotion is not None else None
     return LiveNetworks(EncodedCoder(encoder, head), emotion)

@@ -85,6 +85,7 @@ def encoder_config(choice: EncoderChoice, head: HeadModel) -> EncoderConfig:
             high if bounded else None,
             pose_units=NATURAL_UNITS,
             landmarks=len(head.landmark_ids) if choice.layout == "rectified" else 0,
+            landmark_components=min(EncoderConfig.landmark_components, 2 * len(head.landmark_ids)),
             **dataclasses.asdict(choice),
         )
     except ValueError as error:

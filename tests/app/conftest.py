@@ -15,6 +15,7 @@ from fields_app import bootstrap, style
 from fields_app.app import Workbench
 from fields_app.controllers.projects import Answer
 from fields_app.panels.message_bar import MessageBar
+from fields_app.panels.sliders_panel import SlidersPanel
 from fields_app.session import Session
 from fields_app.settings import ExportChoice, Settings
 from tests.app.engines import FakeEngine
@@ -111,3 +112,12 @@ def open_workbench(qtbot: QtBot, qapp: QApplication, settings: Settings) -> Iter
         workbench.window.deleteLater()
         workbench.deleteLater()
     qapp.setStyleSheet("")
+
+
+@pytest.fixture
+def sliders(session: Session, qtbot: QtBot) -> SlidersPanel:
+    panel = SlidersPanel(session)
+    qtbot.addWidget(panel)
+    panel.resize(400, 700)
+    panel.show()
+    return panel

@@ -73,15 +73,6 @@ def panel(session: Session, qtbot: QtBot) -> EmotionPanel:
     return panel
 
 
-@pytest.fixture
-def sliders(session: Session, qtbot: QtBot) -> SlidersPanel:
-    panel = SlidersPanel(session)
-    qtbot.addWidget(panel)
-    panel.resize(400, 700)
-    panel.show()
-    return panel
-
-
 def value_of(session: Session, key: str) -> float:
     parameter = next(parameter for parameter in session.parameters if parameter.key == key)
     return float(getattr(session.code, parameter.field)[0, parameter.column]) * parameter.scale

@@ -29,15 +29,6 @@ SMILE = Parameter("smile", "Smile L", "Smile", "Mouth", "expression", 0, 0.0, 1.
 
 
 @pytest.fixture
-def sliders(session: Session, qtbot: QtBot) -> SlidersPanel:
-    panel = SlidersPanel(session)
-    qtbot.addWidget(panel)
-    panel.resize(400, 700)
-    panel.show()
-    return panel
-
-
-@pytest.fixture
 def photo_panel(session: Session, qtbot: QtBot) -> PhotoPanel:
     panel = PhotoPanel(session)
     qtbot.addWidget(panel)

@@ -110,3 +110,12 @@ def test_installed_weights_are_found_and_track_a_face_with_its_emotion(
     (tmp_path / "encoder.safetensors").write_bytes(b"damaged")
     with pytest.raises(ModelFileError):
         installed_networks(head)
+
+
+def test_weights_of_another_head_leave_the_fit(
+    head: HeadModel, checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path))
+    info = dataclasses.replace(checkpoint.info, head_model="flame-other")
+    save_checkpoint(tmp_path / "encoder.safetensors", dataclasses.replace(checkpoint, info=info))
+    assert installed_networks(head).coder is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from pathlib import Path
@@ -17,6 +18,7 @@ from fields_core.encoder.face_encoder import EncoderConfig
 from fields_core.encoder.onnx_graph import export_onnx
 from fields_core.encoder.rectified_encoder import RectifiedEncoder
 from fields_core.encoder.runtime import EncoderRuntime
+from fields_core.errors import ModelFileError
 from fields_core.head.loading import load_head
 from fields_core.head.model import HeadModel
 from tests.heads import tiny_head_file
@@ -171,3 +173,25 @@ def test_onnx_runtime_and_the_stored_file_agree_with_pytorch(
         answer = runtime.encode(images, landmarks)
         for item in dataclasses.fields(FaceCode):
             assert torch.allclose(getattr(answer, item.name), getattr(expected, item.name), atol=2e-4), item.name
+
+
+@pytest.mark.parametrize(
+    "changes", [{"appearance_width": 4096}, {"rectified_size": 64}, {"landmarks": 9000}, {"width": 1}]
+)
+def test_sizes_that_would_fill_the_memory_or_fit_no_layer_are_refused(
+    encoder: RectifiedEncoder, changes: dict[str, int]
+) -> None:
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        dataclasses.replace(encoder.config, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("buffer", "number"), [("ids", 478), ("corners", -1), ("corners", 10**9)])
+def test_a_file_that_names_landmarks_that_do_not_exist_is_refused(
+    head: HeadModel, encoder: RectifiedEncoder, tmp_path: Path, buffer: str, number: int
+) -> None:
+    bad = copy.deepcopy(encoder)
+    getattr(bad.chart, buffer).flatten()[0] = number
+    info = CheckpointInfo(head.name, bad.config, None, emotion_branch=False)
+    save_checkpoint(tmp_path / "bad.safetensors", Checkpoint(info, bad, None))
+    with pytest.raises(ModelFileError, match="cannot work"):
+        load_checkpoint(tmp_path / "bad.safetensors")
