@@ -20,6 +20,7 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
+from fields_core.detection.profiling_gate import no_profiling
 from fields_core.detection.stderr_gate import silent_stderr
 from fields_core.errors import AssetMissingError
 
@@ -110,7 +111,7 @@ class Landmarker(_Guarded):
             num_faces=max_faces,
             output_face_blendshapes=True,
         )
-        with silent_stderr():
+        with silent_stderr(), no_profiling():
             try:
                 task = vision.FaceLandmarker.create_from_options(options)
             except (RuntimeError, ValueError) as error:
@@ -169,7 +170,7 @@ class HintFinder(_Guarded):
         options = vision.FaceDetectorOptions(
             base_options=BaseOptions(model_asset_buffer=network), min_detection_confidence=min_score
         )
-        with silent_stderr():
+        with silent_stderr(), no_profiling():
             try:
                 task = vision.FaceDetector.create_from_options(options)
             except (RuntimeError, ValueError) as error:

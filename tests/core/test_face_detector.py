@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import subprocess
 import sys
 import threading
@@ -292,3 +293,25 @@ def test_program_that_forgets_to_close_ends(capfd: pytest.CaptureFixture) -> Non
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "made\n"
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPROF"), reason="Windows has no such signal")
+@pytest.mark.parametrize("mode", ["image", "video"])
+def test_it_outlives_that_somebody_resets_the_handler_of_its_profiler(mode: str) -> None:
+    """As Lightning does after each training: MediaPipe's timers then ended the process."""
+    program = f"""
+import signal
+from skimage import data
+from fields_core.datatypes import Photo
+from fields_core.detection.face_detector import FaceDetector
+picture = data.astronaut()
+with FaceDetector(mode={mode!r}) as detector:
+    find = lambda n: detector.detect(Photo(picture)) if {mode!r} == "image" else detector.detect_frame(picture, 40 * n)
+    assert find(1)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    assert all(find(n) for n in range(2, 25))
+with FaceDetector() as another:
+    assert another.detect(Photo(picture))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
