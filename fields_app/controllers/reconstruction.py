@@ -83,7 +83,6 @@ class ReconstructionController(QObject):
         self._photo_read.connect(self._show_photo, Qt.ConnectionType.QueuedConnection)
         self._thumbnails: JobThread | None = None
         self._pictured: set[str] = set()
-        self.thumbnail_ready.connect(lambda entry, image: self._pictured.add(entry))
         session.photo_changed.connect(self._read_shown)
         session.restored.connect(self._restored)
         messages.cancel_requested.connect(self.cancel)
@@ -288,10 +287,10 @@ class ReconstructionController(QObject):
 
     def _make_thumbnails(self) -> None:
         """Of all photos that have none yet, in one thread after the other."""
-        wanted = [entry for entry in self._session.photos if entry.id not in self._pictured]
         if self._thumbnails is not None:
-            self._thumbnails.stop()
+            self._thumbnails.stop()  # and waits: only then is it known which there are
             self._thumbnails = None
+        wanted = [entry for entry in self._session.photos if entry.id not in self._pictured]
         if len(self._session.photos) > 1 and wanted:
             self._thumbnails = JobThread(lambda report, token: self._thumbnail_all(wanted, token), self)
             self._thumbnails.start()
@@ -303,6 +302,7 @@ class ReconstructionController(QObject):
                 self.thumbnail_ready.emit(entry.id, thumbnail_of(entry.photo.pixels))
             elif entry.path is not None:
                 self.thumbnail_ready.emit(entry.id, read_thumbnail(entry.path))
+            self._pictured.add(entry.id)  # here, not where the signal arrives: a picture under way is made already
 
 
 def _file_of(entry: PhotoEntry) -> Path:

@@ -81,7 +81,7 @@ def test_what_makes_no_sense_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("fields_core.live.networks.find_asset", _nothing)
+    monkeypatch.setattr("fields_core.fitting.encoded_fit.find_asset", _nothing)
     assert main(["track", str(clip), "--out", "a.take", *options]) == NOTHING_DONE
     assert "error:" in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
