@@ -60,6 +60,8 @@ class EngineLoading(QObject):
         self.engine: Engine | None = None
         self._jobs = Jobs(self)
         self._jobs.busy_changed.connect(self.busy_changed)
+        self._next: ModelChoice | None = None  # chosen while others were being loaded
+        self._jobs.busy_changed.connect(self._take_next)
         self._closing = Jobs(self)
 
     @property
@@ -71,8 +73,12 @@ class EngineLoading(QObject):
         self._load(self._settings.models)
 
     def change(self, choice: ModelChoice) -> None:
-        """Other models. With another head model everybody is reconstructed anew, so unsaved changes are asked about."""
+        """Other models; while some are being loaded, the last choice waits for its turn.
+
+        With another head model everybody is reconstructed anew, so unsaved changes are asked about.
+        """
         if self.busy:
+            self._next = choice
             return
         if choice.head != self._settings.models.head and self._session.document().people:
             self._projects.unless_unsaved(lambda: self._load(choice))
@@ -81,11 +87,17 @@ class EngineLoading(QObject):
 
     def stop(self) -> None:
         """End all threads and close the engine; harmless when called twice."""
+        self._next = None
         self._jobs.finish()
         self._closing.finish()
         if self.engine is not None:
             self.engine.close()
             self.engine = None
+
+    def _take_next(self, busy: bool) -> None:
+        choice, self._next = (self._next, None) if not busy else (None, self._next)
+        if choice is not None:
+            self.change(choice)
 
     def _load(self, choice: ModelChoice) -> None:
         before, self._settings.models = self._settings.models, choice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +211,28 @@ def test_models_that_cannot_be_loaded_change_nothing(
     assert workbench.loading.engine is engine
     assert not engine.closed
     assert settings.models == ModelChoice()
+
+
+def test_models_chosen_while_others_load_come_next(
+    open_workbench: Open, engine: FakeEngine, settings: Settings, qtbot: QtBot
+) -> None:
+    workbench = open_workbench(engine)
+    qtbot.waitUntil(lambda: not workbench.loading.busy)
+    go_on, made = threading.Event(), []
+
+    def slow() -> FakeEngine:
+        go_on.wait(10.0)
+        made.append(settings.models)
+        return FakeEngine()
+
+    workbench.loading._make_engine = slow
+    choices = [ModelChoice(encoder=Path(f"{name}.safetensors")) for name in ("first", "passed over", "last")]
+    for choice in choices:
+        workbench.loading.change(choice)
+    go_on.set()
+    qtbot.waitUntil(lambda: len(made) == 2 and not workbench.loading.busy)
+    assert made == [choices[0], choices[2]]
+    assert settings.models == choices[2]
 
 
 def test_the_dialog_of_the_window_imports_and_loads(

@@ -277,7 +277,12 @@ def test_interrupt_ends_with_130_and_leaves_no_half_file(
     run: Run, head_file: Path, photos: Path, tmp_path: Path
 ) -> None:
     Image.new("RGB", (320, 240)).save(photos / "interrupt.png")
-    status, out, err = _reconstruct(run, head_file, tmp_path / "out", photos, "--format", "stl")
+    # A shell starts what it puts in the background with Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        status, out, err = _reconstruct(run, head_file, tmp_path / "out", photos, "--format", "stl")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert status == 130
     assert "Interrupted" in err
     assert "Traceback" not in out + err
