@@ -7,13 +7,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fields_core.data.sample import Sample
 from fields_core.errors import SettingsError
+
+_Item = TypeVar("_Item")
 
 
 class SampleSet(Protocol):
@@ -31,14 +33,28 @@ class Ingredient:
     samples: SampleSet
     fraction: float
     """Of the batch, above 0; the fractions of a mixture are scaled to sum to 1."""
+    groups: tuple[tuple[int, ...], ...] = ()
+    """Numbers of samples that belong together (photos of one person), two or more in each: then groups are gone
+    through in random order, and two samples of each are drawn. Empty: sample after sample."""
+
+    @property
+    def together(self) -> int:
+        """How many samples stand side by side and must not be parted."""
+        return 2 if self.groups else 1
 
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of every batch a process takes: of each kind every ``world``-th sample from number ``rank`` on."""
+    """Which part of every batch a process takes: of each kind every ``world``-th sample (or pair of samples that
+    belong together) from number ``rank`` on."""
 
     rank: int = 0
     world: int = 1
+
+    def of(self, items: Sequence[_Item], together: int) -> list[_Item]:
+        """The process's part of one kind."""
+        starts = range(0, len(items), together)[self.rank :: self.world]
+        return [item for start in starts for item in items[start : start + together]]
 
 
 WHOLE = Share()
@@ -69,7 +85,7 @@ class Mixture:
             raise SettingsError("A fraction of the batch is not positive", expected="numbers above 0")
         self._ingredients = tuple(ingredients)
         self._seed = seed
-        self.counts = _counts([item.fraction for item in ingredients], batch_size)
+        self.counts = _counts([item.fraction for item in ingredients], batch_size, [i.together for i in ingredients])
 
     def batch(self, step: int, share: Share = WHOLE) -> list[Sample]:
         """The samples of batch ``step`` (0, 1, 2, ...), kind after kind, or a process's share of them.
@@ -77,17 +93,18 @@ class Mixture:
         Raises:
             SettingsError: more processes than samples of some kind.
         """
-        if share.world > min(self.counts):
+        parts = [count // item.together for item, count in zip(self._ingredients, self.counts, strict=True)]
+        if share.world > min(parts):
             raise SettingsError(
                 f"A batch is too small for {share.world} processes",
-                expected="a sample of every kind for each",
-                found=f"{min(self.counts)} of the rarest kind",
-                remedy=f"Set batch_size to at least {math.ceil(sum(self.counts) * share.world / min(self.counts))}.",
+                expected="a sample of every kind for each, two where they go in pairs",
+                found=f"enough of the rarest kind for {min(parts)}",
+                remedy=f"Set batch_size to at least {math.ceil(sum(self.counts) * share.world / min(parts))}.",
             )
         return [
             item.samples[number]
             for kind, (item, count) in enumerate(zip(self._ingredients, self.counts, strict=True))
-            for number in self._numbers(kind, len(item.samples), step * count, count)[share.rank :: share.world]
+            for number in share.of(self._chosen(kind, item, step * count, count), item.together)
         ]
 
     def chances(self, step: int, share: Share = WHOLE) -> list[np.random.Generator]:
@@ -95,8 +112,22 @@ class Mixture:
         starts = accumulate(self.counts, initial=0)
         return [
             np.random.default_rng((self._seed, step, place))
-            for start, count in zip(starts, self.counts, strict=False)
-            for place in range(start, start + count)[share.rank :: share.world]
+            for start, count, item in zip(starts, self.counts, self._ingredients, strict=False)
+            for place in share.of(range(start, start + count), item.together)
+        ]
+
+    def _chosen(self, kind: int, item: Ingredient, start: int, count: int) -> list[int]:
+        """Numbers of the samples at places start to start + count - 1 of an ingredient's endless series."""
+        if not item.groups:
+            return self._numbers(kind, len(item.samples), start, count)
+        first = start // item.together
+        groups = self._numbers(kind, len(item.groups), first, count // item.together)
+        return [
+            int(number)
+            for place, group in enumerate(groups, start=first)
+            for number in np.random.default_rng((self._seed, kind, place, 1)).choice(
+                item.groups[group], item.together, replace=False
+            )
         ]
 
     def _numbers(self, kind: int, size: int, start: int, count: int) -> list[int]:
@@ -116,18 +147,28 @@ def _order(seed: int, kind: int, turn: int, size: int) -> NDArray[np.int64]:
     return order
 
 
-def _counts(fractions: Sequence[float], batch_size: int) -> tuple[int, ...]:
-    """Whole numbers in the ratio of the fractions that sum to the batch size (largest remainders), each at least 1."""
-    if batch_size < len(fractions):
+def _counts(fractions: Sequence[float], batch_size: int, together: Sequence[int]) -> tuple[int, ...]:
+    """Whole numbers in the ratio of the fractions that sum to the batch size (largest remainders), each a multiple of
+    what stays together and not 0.
+
+    Raises:
+        SettingsError: the batch cannot be filled so.
+    """
+    if batch_size < sum(together) or (1 not in together and batch_size % 2):
         raise SettingsError(
-            "The batch is too small", expected=f"at least {len(fractions)} samples", found=f"{batch_size}"
+            "The batch is too small",
+            expected=f"at least {sum(together)} samples" + ("" if 1 in together else ", an even number"),
+            found=f"{batch_size}",
         )
+    steps = np.array(together)
     exact = np.array(fractions) / sum(fractions) * batch_size
-    counts = np.maximum(np.floor(exact), 1).astype(int)
-    while counts.sum() != batch_size:
+    counts = np.maximum(np.floor(exact / steps), 1).astype(int) * steps
+    while (left := batch_size - counts.sum()) != 0:
         missing = exact - counts
-        if counts.sum() < batch_size:
-            counts[missing.argmax()] += 1
+        if left > 0:
+            which = np.where(steps <= left, missing, -np.inf).argmax()
+            counts[which] += steps[which]
         else:
-            counts[np.where(counts > 1, missing, np.inf).argmin()] -= 1
+            which = np.where(counts > steps, missing, np.inf).argmin()
+            counts[which] -= steps[which]
     return tuple(counts.tolist())

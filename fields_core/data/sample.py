@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -68,6 +68,8 @@ class SampleBatch:
     """(B,)"""
     eyelid_weights: Tensor
     """(B,)"""
+    people: Tensor
+    """(B,) integer, the same for samples of the same person; of whom nothing is known is a person of their own."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -86,7 +88,8 @@ def collate(samples: Sequence[Sample], neutral: FaceCode) -> SampleBatch:
         samples: at least one.
         neutral: (1) code of the head model; stands in where 3D truth is absent.
     """
-    sources = {name: number for number, name in enumerate(dict.fromkeys(sample.source for sample in samples))}
+    sources = _numbered([sample.source for sample in samples])
+    people = [(s.source, s.person or f"{number} in the batch") for number, s in enumerate(samples)]
     absent = np.zeros((LANDMARK_COUNT, 2), np.float32)
     pixels = np.stack([sample.image for sample in samples])
     with_code = torch.tensor([float(sample.code is not None) for sample in samples])
@@ -96,7 +99,7 @@ def collate(samples: Sequence[Sample], neutral: FaceCode) -> SampleBatch:
         intensity=torch.tensor([sample.intensity for sample in samples]),
         confidence=torch.tensor([sample.confidence for sample in samples]),
         from_3d=with_code.bool(),
-        source=torch.tensor([sources[sample.source] for sample in samples]),
+        source=torch.tensor(sources),
     )
     return SampleBatch(
         images=torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255.0,
@@ -109,7 +112,14 @@ def collate(samples: Sequence[Sample], neutral: FaceCode) -> SampleBatch:
         code=FaceCode.concatenate([neutral if sample.code is None else sample.code for sample in samples]),
         code_weights=with_code,
         eyelid_weights=with_code * torch.tensor([float(sample.has_eyelids) for sample in samples]),
+        people=torch.tensor(_numbered(people)),
     )
+
+
+def _numbered(names: Sequence[Hashable]) -> list[int]:
+    """A number for each name, the same for the same."""
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return [numbers[name] for name in names]
 
 
 def _or(points: NDArray[np.float32] | None, otherwise: NDArray[np.float32]) -> NDArray[np.float32]:

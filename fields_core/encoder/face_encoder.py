@@ -59,6 +59,9 @@ class EncoderConfig:
     """Of the rectified layout's layers."""
     appearance_width: int = 24
     """Of the rectified layout: channels of the first convolution."""
+    refinements: int = 0
+    """Of the rectified layout: how often a first guess is put right by how far its landmarks lie beside the seen ones;
+    0 in checkpoints from before there were any."""
 
     def __post_init__(self) -> None:
         """Raises:
@@ -85,6 +88,8 @@ class EncoderConfig:
                 size = getattr(self, name)
                 if not isinstance(size, int) or not 8 <= size <= limit:
                     raise ValueError(f"{name} {size} is not a whole number between 8 and {limit}")
+            if not isinstance(self.refinements, int) or not 0 <= self.refinements <= 8:
+                raise ValueError(f"refinements {self.refinements} is not a whole number between 0 and 8")
             if self.rectified_size % 24:
                 raise ValueError(f"rectified_size {self.rectified_size} is not a multiple of 24")
         if self.layout == "emoca" and self.expression_outputs - self.n_expression not in (0, 3, 6):

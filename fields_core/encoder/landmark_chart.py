@@ -23,6 +23,8 @@ _UNIT_CHANCE = 0.15
 class PlacedLandmarks:
     """Landmarks in a frame of their own, and where that lies in the crop."""
 
+    points: Tensor
+    """(B, L, 2) metres, y down."""
     components: Tensor
     """(B, K) whitened principal components."""
     turn: Tensor
@@ -107,7 +109,11 @@ class LandmarkChart(nn.Module):
         aligned, frame = self._aligned(landmarks[:, self.ids])
         deviations = (aligned - self.mean).flatten(1)
         turn = frame[:, :2] / frame[:, :2].square().sum(dim=1, keepdim=True).add(1e-12).sqrt()
-        return PlacedLandmarks(deviations @ self.components, turn, frame)
+        return PlacedLandmarks(aligned, deviations @ self.components, turn, frame)
+
+    def compared(self, differences: Tensor) -> Tensor:
+        """(B, K) components of (B, L, 2) differences between landmarks, in metres, as those of `place`."""
+        return differences.flatten(1) @ self.components
 
     def grid(self, landmarks: Tensor) -> Tensor:
         """(B, S, S, 2) image frame: where each texel of the chart is seen, for `torch.nn.functional.grid_sample`."""

@@ -4,6 +4,9 @@ Faces are found by their landmarks anyway. They already say where the head is an
 tell where in the picture each part of the skin is. So pose and identity are read off the landmarks, the expression off
 landmarks and a small rectified picture of the face in which every pore stays in its place: the network need learn
 neither to find a face nor to follow it, and some ten thousand photos teach it what would else take millions.
+
+What a first guess leaves unexplained is fed back, as landmarks where the guess puts them beside where they are seen
+(iterative error feedback: Carreira et al., CVPR 2016; HMR, Kanazawa et al., CVPR 2018).
 """
 
 from __future__ import annotations
@@ -15,8 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fields_core.datatypes import FaceCode
-from fields_core.encoder.face_encoder import EncoderConfig, bounded_code
-from fields_core.encoder.landmark_chart import LandmarkChart
+from fields_core.encoder.face_encoder import JAW_SIDEWAYS, EncoderConfig, bounded_code
+from fields_core.encoder.landmark_chart import LandmarkChart, PlacedLandmarks
+from fields_core.encoder.landmark_model import GAZE, LandmarkModel
+from fields_core.head.model import HeadModel
 
 _POSE_UNITS = (0.2, 0.2, 0.2, 0.1, 0.01, 0.01)  # 3 rotations in radians, share of the scale, tx and ty in metres
 _CELLS = 3  # along each side of the rectified picture, whose features are told apart
@@ -30,7 +35,7 @@ class RectifiedEncoder(nn.Module):
 
     Attributes:
         config: how it was built; layout "rectified".
-        chart: what it knows of the head model's landmarks; `LandmarkChart.of_head` fills that of a new encoder.
+        chart, model: what it knows of the head model's landmarks; `of_head` fills those of a new encoder.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -41,26 +46,54 @@ class RectifiedEncoder(nn.Module):
         self.appearance = Appearance(config.appearance_width, width // 4)
         # The roll that was taken out is told too: gravity and the neck know of it.
         self.identity_trunk = _Trunk(config.landmark_components + 2, width)
-        self.expression_trunk = _Trunk(config.landmark_components + 2 + width // 4, width)
+        expressive = config.n_expression + 2 + 3 + (GAZE if config.gaze else 0)
+        fed_back = config.landmark_components + expressive if config.refinements else 0
+        self.expression_trunk = _Trunk(config.landmark_components + 2 + width // 4 + fed_back, width)
+        self.model: nn.Module = nn.Identity()
+        if config.refinements:
+            self.model = LandmarkModel(config.landmarks, config.n_shape, config.n_expression)
+            self.guess_layer = nn.Linear(width, expressive)
+            self.refiner = _Trunk(width + config.landmark_components, width)
+            self.refined_layer = nn.Linear(width, 6 + config.n_shape + expressive)
         self.pose_layer = nn.Linear(width, 6)
         self.shape_layer = nn.Linear(width, config.n_shape)
         self.expression_layer = nn.Linear(width, config.n_expression + 2 + 3)
         self.gaze_layer: nn.Module = nn.Linear(width, 4) if config.gaze else nn.Identity()
-        infinite = (float("inf"),) * config.n_expression
-        self.register_buffer(
-            "low", torch.tensor(config.expression_low or tuple(-x for x in infinite)), persistent=False
-        )
-        self.register_buffer("high", torch.tensor(config.expression_high or infinite), persistent=False)
+        inf = float("inf")
+        low, high = (config.expression_low, config.expression_high)
+        self.register_buffer("low", torch.tensor(low or (-inf,) * config.n_expression), persistent=False)
+        self.register_buffer("high", torch.tensor(high or (inf,) * config.n_expression), persistent=False)
         self.register_buffer("pose_units", torch.tensor(_POSE_UNITS), persistent=False)
-        self.register_buffer("luminance", torch.tensor(_LUMINANCE).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("upside_down", torch.tensor([1.0, -1.0]), persistent=False)  # landmarks' y points down
+        self.upside_down: Tensor
+        # The face has about twice as many pixels in the crop as texels: halving first avoids aliasing.
+        halved = (torch.tensor(_LUMINANCE).view(1, 3, 1, 1) / 4.0).repeat(1, 1, 2, 2)
+        self.register_buffer("halved_luminance", halved, persistent=False)
         self.low: Tensor
         self.high: Tensor
         self.pose_units: Tensor
-        self.luminance: Tensor
+        self.halved_luminance: Tensor
+        lids_jaw_gaze = [(0.0, 1.0)] * 2 + [(0.0, inf)] + [(-JAW_SIDEWAYS, JAW_SIDEWAYS)] * 2 + [(-inf, inf)] * GAZE
+        more = torch.tensor(lids_jaw_gaze)[: 5 + (GAZE if config.gaze else 0)]
+        self.register_buffer("least", torch.cat([self.low, more[:, 0]]), persistent=False)
+        self.register_buffer("most", torch.cat([self.high, more[:, 1]]), persistent=False)
+        self.least: Tensor
+        self.most: Tensor
         with torch.no_grad():
-            for layer in (self.pose_layer, self.shape_layer, self.expression_layer, self.gaze_layer):
+            layers = [self.pose_layer, self.shape_layer, self.expression_layer, self.gaze_layer]
+            for layer in [*layers, self.guess_layer, self.refined_layer] if config.refinements else layers:
                 for parameter in layer.parameters():
                     parameter.mul_(0.1)
+
+    def of_head(self, head: HeadModel) -> None:
+        """Learn a head model's landmarks; once, before any training.
+
+        Args:
+            head: on the CPU, with as many landmarks and coefficients as the configuration says.
+        """
+        self.chart.of_head(head)
+        if isinstance(self.model, LandmarkModel):
+            self.model.of_head(head)
 
     def forward(self, images: Tensor, landmarks: Tensor | None = None) -> FaceCode:
         """Encode face crops.
@@ -93,21 +126,52 @@ class RectifiedEncoder(nn.Module):
             raise ValueError("this encoder needs the landmarks of the faces")
         placed = self.chart.place(landmarks)
         geometry = torch.cat([placed.components, placed.turn], dim=1)
-        identity = self.identity_trunk(geometry)
-        seen = self.appearance(self.rectified(images, landmarks))
-        features = self.expression_trunk(torch.cat([geometry, seen], dim=1))
-        outputs = (
-            self.pose_layer(identity) * self.pose_units + F.pad(self.chart.shift, (4, 0)),
-            self.shape_layer(identity),
-            self.expression_layer(features),
-            torch.cat([placed.frame, self.chart.root.expand(len(placed.frame), 2)], dim=1),
-        )
-        return (*outputs, self.gaze_layer(features)) if self.config.gaze else outputs
+        hidden = self.identity_trunk(geometry)
+        pose = self.pose_layer(hidden) * self.pose_units + F.pad(self.chart.shift, (4, 0))
+        shape = self.shape_layer(hidden)
+        features = [geometry, self.appearance(self.rectified(images, landmarks))]
+        guess = None
+        if isinstance(self.model, LandmarkModel):
+            pose, shape, guess, misfit = self._refined(self.model, placed, hidden, pose, shape)
+            features += [misfit, guess]
+        seen = self.expression_trunk(torch.cat(features, dim=1))
+        expressive = [self.expression_layer(seen)] + ([self.gaze_layer(seen)] if self.config.gaze else [])
+        if guess is not None:
+            parts = guess.split_with_sizes([part.shape[1] for part in expressive], dim=1)
+            expressive = [part + change for part, change in zip(parts, expressive, strict=True)]
+        frame = torch.cat([placed.frame, self.chart.root.expand(len(placed.frame), 2)], dim=1)
+        return pose, shape, expressive[0], frame, *expressive[1:]
+
+    def _refined(
+        self, model: LandmarkModel, placed: PlacedLandmarks, hidden: Tensor, pose: Tensor, shape: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Pose, shape, (B, E + 5 + G) guess at expression, jaw and gaze, and (B, K) what they leave unexplained.
+
+        None of it looks at the picture: step A, which trains the expression only, leaves all of it alone.
+        """
+        guess = self.guess_layer(hidden)
+        misfit = self._misfit(model, placed, pose, shape, guess)
+        for _ in range(self.config.refinements):
+            hidden = self.refiner(torch.cat([hidden, misfit], dim=1))
+            change = self.refined_layer(hidden).split_with_sizes((6, shape.shape[1], guess.shape[1]), dim=1)
+            pose, shape, guess = pose + change[0] * self.pose_units, shape + change[1], guess + change[2]
+            misfit = self._misfit(model, placed, pose, shape, guess)
+        return pose, shape, guess, misfit
+
+    def _misfit(
+        self, model: LandmarkModel, placed: PlacedLandmarks, pose: Tensor, shape: Tensor, guess: Tensor
+    ) -> Tensor:
+        """(B, K) components of seen less predicted landmarks, in the landmarks' own frame."""
+        # Within bounds, as the code will be; the gradient passes as if there were none.
+        within = guess + (torch.minimum(torch.maximum(guess, self.least), self.most) - guess).detach()
+        units = F.pad(torch.cat([shape, within], dim=1), (0, 0 if self.config.gaze else GAZE))
+        points = model(units, pose[:, :3])[..., :2] + pose[:, None, 4:]
+        predicted = points * (1.0 + pose[:, 3, None, None]) * self.upside_down
+        return self.chart.compared(placed.points - predicted)
 
     def rectified(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """(B, 1, S, S) the faces' luminance laid flat, mean 0 and deviation 1."""
-        # The face has about twice as many pixels in the crop: halving first avoids aliasing.
-        grey = F.avg_pool2d((images * self.luminance).sum(dim=1, keepdim=True), 2)
+        grey = F.conv2d(images, self.halved_luminance, stride=2)
         grid = self.chart.grid(landmarks)
         flat = F.grid_sample(grey, grid, padding_mode="border", align_corners=False)
         centred = flat - flat.mean(dim=(2, 3), keepdim=True)

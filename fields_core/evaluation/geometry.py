@@ -147,7 +147,7 @@ class ErrorMeter:
         )
 
     def _head_errors(self, codes: FaceCode, truth: FaceCode) -> Errors:
-        shapes, true_shapes = self._shapes(codes), self._shapes(truth)
+        shapes, true_shapes = self._geometry.shapes(codes), self._geometry.shapes(truth)
         columns = [
             _millimetres(self._geometry.expressions(codes), self._geometry.expressions(truth)),
             _millimetres(shapes, true_shapes),
@@ -164,18 +164,13 @@ class ErrorMeter:
     def changes(self, before: FaceCode, after: FaceCode) -> Changes:
         """What changes between two codes of the same person, N people."""
         expressions = [self._geometry.expressions(codes) for codes in (before, after)]
-        shapes = [self._shapes(codes) for codes in (before, after)]
+        shapes = [self._geometry.shapes(codes) for codes in (before, after)]
         changes = (
             _millimetres(*expressions),
             _millimetres(*shapes),
             _millimetres(aligned(shapes[0], shapes[1]), shapes[1]),
         )
         return Changes(*(change.double().numpy() for change in changes))
-
-    def _shapes(self, codes: FaceCode) -> Tensor:
-        """(N, V', 3) metres: the people at rest."""
-        head = self._geometry.head
-        return head(head.neutral_code(len(codes)).replace(shape=codes.shape))
 
 
 def aligned(points: Tensor, targets: Tensor) -> Tensor:

@@ -41,7 +41,9 @@ class DataConfig:
     fraction_3d: float = 0.25
     fraction_labelled: float = 0.25
     fraction_plain: float = 0.5
-    """Shares of a batch: samples with 3D truth, with an emotion label, any photo. Kinds without samples drop out."""
+    fraction_people: float = 0.0
+    """Shares of a batch: samples with 3D truth, with an emotion label, any photo, and two photos each of people of whom
+    there are several (for the identity loss). Kinds without samples drop out."""
     holdout_every: int = 20
     """Every so many samples of each data set are for validation only."""
     validation_samples: int = 256
@@ -60,6 +62,8 @@ class LossWeights:
     direct_3d: float = 1.0
     pose_shape_3d: float = 1.0
     """Head pose and shape where 3D truth is present; pretraining only."""
+    identity: float = 0.1
+    """On how far, in millimetres, the shapes of one person's photos differ; pretraining only."""
     emotion: float = 0.1
     """On all terms of the emotion loss."""
     calibration: float = 1.0

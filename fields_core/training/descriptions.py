@@ -86,6 +86,9 @@ DESCRIPTIONS: dict[str, Description] = {
     "data.fraction_3d": Description("With 3D truth", "Share of a batch with known 3D faces.", "of a batch"),
     "data.fraction_labelled": Description("Labelled", "Share of a batch with an emotion label.", "of a batch"),
     "data.fraction_plain": Description("Any photo", "Share of a batch of any photos.", "of a batch"),
+    "data.fraction_people": Description(
+        "Same person", "Share of a batch with two photos each of people of whom there are several.", "of a batch"
+    ),
     "data.holdout_every": Description(
         "Hold out every", "Every so many people of each data set are for validation only."
     ),
@@ -97,6 +100,9 @@ DESCRIPTIONS: dict[str, Description] = {
     "losses.direct_3d": Description("3D expression", "Expression against 3D truth, on vertices and codes.", "weight"),
     "losses.pose_shape_3d": Description(
         "3D pose and shape", "Pose and shape against 3D truth; in pretraining only.", "weight"
+    ),
+    "losses.identity": Description(
+        "Identity", "On how far the shapes of one person's photos differ; pretraining only.", "per mm"
     ),
     "losses.emotion": Description("Emotion", "All terms of the emotion loss together.", "weight"),
     "losses.calibration": Description("Calibration", "Among them, that which keeps the intensity true.", "weight"),

@@ -75,6 +75,10 @@ class FaceGeometry(nn.Module):
         still = self.head.neutral_code(len(code))
         return self.head(still.replace(expression=code.expression, jaw_pose=code.jaw_pose, eyelids=code.eyelids))
 
+    def shapes(self, code: FaceCode) -> Tensor:
+        """(B, V', 3) metres: the people at rest, upright."""
+        return self.head(self.head.neutral_code(len(code)).replace(shape=code.shape))
+
     def _normals(self, vertices: Tensor) -> Tensor:
         """(B, L, 3) normals, model frame, of the triangles that the outline's landmarks lie in; 0 for the others."""
         oval = torch.isin(self.landmark_ids, self.landmark_ids.new_tensor(FACE_OVAL)).nonzero()[:, 0]

@@ -16,6 +16,7 @@ from fields_core.encoder.emotion_head import EmotionPrediction
 from fields_core.encoder.intensity import ExpressionIntensity
 from fields_core.losses.direct3d import base_model_loss, direct_3d_loss, pose_shape_loss
 from fields_core.losses.emotion import emotion_loss, tempered_cross_entropy, valence_arousal_loss
+from fields_core.losses.identity import identity_loss
 from fields_core.losses.landmarks import closure_loss, landmark_loss
 from fields_core.losses.masking import masked_mean
 from fields_core.losses.photometric import photometric_loss
@@ -36,6 +37,7 @@ class LossTerms:
     lip_closure: Tensor
     direct_3d: Tensor
     pose_shape_3d: Tensor
+    identity: Tensor
     classification: Tensor
     ambiguity: Tensor
     valence_arousal: Tensor
@@ -137,8 +139,14 @@ class Objective(nn.Module):
         return dataclasses.replace(
             terms,
             pose_shape_3d=self._weights.pose_shape_3d * pose_shape_loss(code, batch.code, batch.code_weights),
+            identity=self._weights.identity * self._identity(code, batch),
             shape_prior=self._weights.shape_prior * masked_mean(code.shape.square(), 1.0 - batch.code_weights),
         )
+
+    def _identity(self, code: FaceCode, batch: SampleBatch) -> Tensor:
+        if not self._weights.identity:
+            return code.shape.new_zeros(())
+        return identity_loss(self.geometry.shapes(code), batch.people)
 
     def _with_emotion(self, terms: LossTerms, prediction: Prediction, batch: SampleBatch) -> LossTerms:
         if prediction.base is not None:

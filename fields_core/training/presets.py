@@ -7,7 +7,7 @@ import dataclasses
 from fields_core.errors import SettingsError
 from fields_core.training.config import DataConfig, EncoderChoice, LossWeights, StageConfig, TrainConfig
 
-_SHARES = DataConfig(fraction_3d=0.3, fraction_labelled=0.35, fraction_plain=0.35)
+_SHARES = DataConfig(fraction_3d=0.3, fraction_labelled=0.3, fraction_plain=0.2, fraction_people=0.2)
 # What photos and rendered heads were found to need beside each other; see the model card of the weights that ship.
 _LOSSES = LossWeights(
     landmarks=1500.0,

@@ -63,6 +63,8 @@ class Kinds:
     labelled: Joined
     plain: Joined
     """All photos, labelled or not."""
+    people: tuple[tuple[int, ...], ...] = ()
+    """Numbers of those among ``plain`` that show the same person, for everybody with several photos."""
 
     def __len__(self) -> int:
         return len(self.with_3d) + len(self.plain)
@@ -108,6 +110,7 @@ def read_folder(folder: Path | str, config: DataConfig, cache: Path | None = Non
     parts: dict[tuple[str, bool], list[SampleSet]] = {}
     counts: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
     names_3d: list[str] = []
+    people: dict[bool, list[tuple[int, ...]]] = {True: [], False: []}
     for name in config.sources or present:
         shards = where.shards(name)
         with_3d = len(shards) > 0 and shards[0].code is not None
@@ -117,13 +120,21 @@ def read_folder(folder: Path | str, config: DataConfig, cache: Path | None = Non
         for validating in (False, True):
             numbers = [n for n in range(len(shards)) if aside[n] == validating]
             known = [n for n in numbers if facts[n].label >= 0]
+            if not with_3d:
+                before = sum(len(part) for part in parts.get(("plain", validating), []))
+                people[validating] += _same_people([facts[n].person for n in numbers], before)
             parts.setdefault(("3d" if with_3d else "plain", validating), []).append(Chosen(shards, numbers))
             if not with_3d:
                 parts.setdefault(("labelled", validating), []).append(Chosen(shards, known))
             if not validating:
                 counts[with_3d].update(facts[n].label for n in known)
     training, validation = (
-        Kinds(*(Joined(parts.get((kind, validating), [])) for kind in ("3d", "labelled", "plain")))
+        Kinds(
+            with_3d=Joined(parts.get(("3d", validating), [])),
+            labelled=Joined(parts.get(("labelled", validating), [])),
+            plain=Joined(parts.get(("plain", validating), [])),
+            people=tuple(people[validating]),
+        )
         for validating in (False, True)
     )
     return TrainingData(
@@ -138,13 +149,16 @@ def read_folder(folder: Path | str, config: DataConfig, cache: Path | None = Non
 
 def mixture(data: TrainingData, config: TrainConfig) -> Mixture:
     """The batches of a run; kinds without samples or without a share drop out."""
-    kinds = (
-        (data.training.with_3d, config.data.fraction_3d),
-        (data.training.labelled, config.data.fraction_labelled),
-        (data.training.plain, config.data.fraction_plain),
-    )
-    ingredients = [Ingredient(samples, fraction) for samples, fraction in kinds if len(samples) and fraction > 0]
-    return Mixture(ingredients, config.batch_size, config.seed)
+    kinds = data.training
+    ingredients = [
+        Ingredient(kinds.with_3d, config.data.fraction_3d),
+        Ingredient(kinds.labelled, config.data.fraction_labelled),
+        Ingredient(kinds.plain, config.data.fraction_plain),
+    ]
+    if kinds.people:
+        ingredients.append(Ingredient(kinds.plain, config.data.fraction_people, kinds.people))
+    present = [item for item in ingredients if len(item.samples) and item.fraction > 0]
+    return Mixture(present, config.batch_size, config.seed)
 
 
 def all_class_weights(data: TrainingData, balance: float) -> Tensor:
@@ -178,6 +192,15 @@ def measured_scale(data: TrainingData, head: HeadModel) -> float:
     step = max(1, len(samples) // _CODES_MEASURED)
     codes = [samples[number].code for number in range(0, len(samples), step)]
     return intensity_scale(head, FaceCode.concatenate([code for code in codes if code is not None]))
+
+
+def _same_people(people: Sequence[str], first: int) -> list[tuple[int, ...]]:
+    """Numbers, from ``first`` on, of the samples of everybody who has several; unnamed ones are nobody's."""
+    found: dict[str, list[int]] = {}
+    for number, person in enumerate(people, start=first):
+        if person:
+            found.setdefault(person, []).append(number)
+    return [tuple(numbers) for numbers in found.values() if len(numbers) > 1]
 
 
 def _declared_scale(folder: ShardFolder, names: Sequence[str]) -> float | None:

@@ -22,6 +22,7 @@ from fields_core.losses.emotion import (
     tempered_cross_entropy,
     valence_arousal_loss,
 )
+from fields_core.losses.identity import identity_loss
 from fields_core.losses.landmarks import closure_loss, contour_visibility, landmark_loss
 from fields_core.losses.masking import masked_mean
 from fields_core.losses.photometric import photometric_loss
@@ -239,3 +240,35 @@ def test_gradients_of_the_emotion_loss_are_right_on_a_mixed_batch() -> None:
         torch.rand(4, dtype=torch.float64, generator=generator, requires_grad=True),
     )
     assert torch.autograd.gradcheck(total, inputs)
+
+
+def test_identity_loss_is_the_distance_in_millimetres_from_the_mean_of_ones_own_photos() -> None:
+    shapes = torch.zeros(5, 7, 3)
+    shapes[1, :, 0] = 0.002  # two photos of person 4 that differ by 2 mm everywhere
+    shapes[3] = 9.0  # alone in the batch
+    people = torch.tensor([4, 4, 8, 6, 8])
+    assert float(identity_loss(shapes, people)) == pytest.approx((1.0 + 1.0 + 0.01 + 0.01) / 4, abs=1e-3)
+
+
+def test_identity_loss_pulls_the_photos_of_a_person_together_and_nobody_else() -> None:
+    torch.manual_seed(0)
+    shapes = torch.randn(4, 6, 3, requires_grad=True)
+    identity_loss(shapes, torch.tensor([0, 1, 0, 2])).backward()
+    assert shapes.grad is not None
+    assert torch.equal(shapes.grad[1], torch.zeros(6, 3))
+    assert torch.equal(shapes.grad[3], torch.zeros(6, 3))
+    towards = (shapes[2] - shapes[0]).detach()
+    assert bool(((-shapes.grad[0] * towards).sum(dim=1) > 0).all())
+    assert torch.allclose(shapes.grad[0], -shapes.grad[2], atol=1e-5)
+
+
+def test_identity_loss_of_strangers_or_of_equal_shapes_is_nothing_with_a_finite_gradient() -> None:
+    strangers = torch.randn(3, 4, 3, requires_grad=True)
+    loss = identity_loss(strangers, torch.tensor([0, 1, 2]))
+    loss.backward()
+    assert float(loss.detach()) == 0.0
+    same = torch.ones(2, 4, 3, requires_grad=True)
+    identity_loss(same, torch.tensor([5, 5])).backward()
+    for tensor in (strangers, same):
+        assert tensor.grad is not None
+        assert torch.equal(tensor.grad, torch.zeros_like(tensor))

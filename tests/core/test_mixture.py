@@ -85,6 +85,55 @@ def test_a_rare_kind_is_in_every_batch() -> None:
     assert Mixture(kinds, 4, 0).counts == (1, 3)
 
 
+GROUPS = ((0, 1, 2), (3, 4), (5, 6, 7, 8))
+
+
+def person(sample: Sample) -> int:
+    return next(number for number, group in enumerate(GROUPS) if int(sample.key) in group)
+
+
+def paired(batch_size: int) -> Mixture:
+    return Mixture([Ingredient(samples("any", 20), 1), Ingredient(samples("people", 9), 1, GROUPS)], batch_size, 0)
+
+
+def test_of_people_two_different_photos_of_each_are_drawn_side_by_side() -> None:
+    mixed, seen = paired(12), set()
+    for step in range(20):
+        drawn = [sample for sample in mixed.batch(step) if sample.source == "people"]
+        assert len(drawn) == 6
+        assert sorted(person(sample) for sample in drawn[::2]) == [0, 1, 2]  # a pass sees everybody once
+        for first, second in zip(drawn[::2], drawn[1::2], strict=True):
+            assert person(first) == person(second)
+            assert first.key != second.key
+        seen |= {sample.key for sample in drawn}
+    assert len(seen) == 9
+
+
+def test_processes_never_part_two_photos_of_a_person() -> None:
+    mixed = paired(12)
+    whole = dict(zip(keys(mixed.batch(5)), draws(mixed, 5), strict=True))
+    shares = [mixed.batch(5, Share(rank, 3)) for rank in range(3)]
+    for rank, share in enumerate(shares):
+        drawn = [sample for sample in share if sample.source == "people"]
+        assert len(drawn) == 2
+        assert person(drawn[0]) == person(drawn[1])
+        assert {key: whole[key] for key in keys(share)} == dict(
+            zip(keys(share), draws(mixed, 5, Share(rank, 3)), strict=True)
+        )
+    assert sorted(key for share in shares for key in keys(share)) == sorted(whole)
+
+
+@pytest.mark.parametrize(("size", "counts"), [(3, (1, 2)), (4, (2, 2)), (5, (3, 2)), (7, (3, 4)), (32, (16, 16))])
+def test_pairs_round_to_even_counts(size: int, counts: tuple[int, int]) -> None:
+    assert paired(size).counts == counts
+
+
+def test_a_batch_that_pairs_cannot_fill_is_refused() -> None:
+    for size in (1, 3):
+        with pytest.raises(SettingsError, match="too small"):
+            Mixture([Ingredient(samples("people", 9), 1, GROUPS)], size, 0)
+
+
 def test_mixtures_that_cannot_be_are_refused() -> None:
     one = samples("x", 1)
     for kinds, size in (([], 4), ([Ingredient([], 1)], 4), ([Ingredient(one, 0)], 4), ([Ingredient(one, 1)] * 3, 2)):

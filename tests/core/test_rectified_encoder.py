@@ -15,6 +15,7 @@ from fields_core.camera import project
 from fields_core.datatypes import FaceCode
 from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint, save_checkpoint
 from fields_core.encoder.face_encoder import EncoderConfig
+from fields_core.encoder.landmark_model import LandmarkModel
 from fields_core.encoder.onnx_graph import export_onnx
 from fields_core.encoder.rectified_encoder import RectifiedEncoder
 from fields_core.encoder.runtime import EncoderRuntime
@@ -29,8 +30,8 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> HeadModel:
     return load_head(tiny_head_file(tmp_path_factory.mktemp("head") / "tiny.npz"))
 
 
-@pytest.fixture(scope="module")
-def encoder(head: HeadModel) -> RectifiedEncoder:
+@pytest.fixture(scope="module", params=[0, 2], ids=["without refinements", "with refinements"])
+def encoder(head: HeadModel, request: pytest.FixtureRequest) -> RectifiedEncoder:
     torch.manual_seed(0)
     config = EncoderConfig(
         head.n_shape,
@@ -44,9 +45,10 @@ def encoder(head: HeadModel) -> RectifiedEncoder:
         rectified_size=24,
         width=32,
         appearance_width=8,
+        refinements=request.param,
     )
     made = RectifiedEncoder(config)
-    made.chart.of_head(head)
+    made.of_head(head)
     with torch.no_grad():
         made.pose_layer.weight.normal_(0.0, 0.3)
         made.expression_layer.weight.normal_(0.0, 0.3)
@@ -117,12 +119,13 @@ def test_rectified_faces_show_the_same_wherever_the_face_is(head: HeadModel, enc
 
 def test_the_neutral_face_is_predicted_before_any_training(head: HeadModel, encoder: RectifiedEncoder) -> None:
     fresh = RectifiedEncoder(encoder.config)
-    fresh.chart.of_head(head)
+    fresh.of_head(head)
     with torch.no_grad():
-        for layer in (fresh.pose_layer, fresh.shape_layer, fresh.expression_layer, fresh.gaze_layer):
-            assert isinstance(layer, torch.nn.Linear)
-            layer.weight.zero_()
-            layer.bias.zero_()
+        for name, layer in fresh.named_modules():
+            if name.endswith("_layer"):
+                assert isinstance(layer, torch.nn.Linear)
+                layer.weight.zero_()
+                layer.bias.zero_()
         code = fresh.eval()(torch.rand(1, 3, 224, 224), detected(head, seen(head, head.neutral_code())))
     assert torch.allclose(
         seen(head, complete(head, code)), seen(head, head.neutral_code()), atol=1e-4 * float(code.camera[0, 0])
@@ -132,7 +135,7 @@ def test_the_neutral_face_is_predicted_before_any_training(head: HeadModel, enco
 def test_it_learns_pose_and_expression_from_landmarks(head: HeadModel, encoder: RectifiedEncoder) -> None:
     torch.manual_seed(2)
     fresh = RectifiedEncoder(encoder.config)
-    fresh.chart.of_head(head)
+    fresh.of_head(head)
     code = head.neutral_code(16)
     code = code.replace(
         expression=(torch.rand(code.expression.shape) < 0.2).float(), head_pose=0.2 * torch.randn(16, 3)
@@ -149,6 +152,61 @@ def test_it_learns_pose_and_expression_from_landmarks(head: HeadModel, encoder: 
         optimizer.step()
         errors.append(float(error.detach()))
     assert errors[-1] < 0.2 * errors[0]
+
+
+def test_refinements_know_where_landmarks_of_upright_heads_are(head: HeadModel) -> None:
+    """Exact in shape, expression, eyelids and head pose; jaw and gaze are linear where they were sampled."""
+    torch.manual_seed(3)
+    code = head.neutral_code(5)
+    turns = torch.zeros(5, 6)
+    code = code.replace(
+        shape=torch.randn(code.shape.shape),
+        expression=torch.rand(code.expression.shape),
+        eyelids=torch.rand(5, 2),
+        head_pose=0.4 * torch.randn(5, 3),
+    )
+    model = LandmarkModel(len(head.landmark_ids), head.n_shape, head.n_expression)
+    model.of_head(head)
+    units = torch.cat([code.shape, code.expression, code.eyelids, turns, torch.zeros(5, 1)], dim=1)
+    assert torch.allclose(model(units, code.head_pose), head.landmarks(head(code)), atol=1e-5)
+    opened = head.neutral_code().replace(jaw_pose=torch.tensor([[0.15, 0.0, 0.0]]))
+    jaw = torch.zeros(1, units.shape[1])
+    jaw[0, head.n_shape + head.n_expression + 2] = 0.15
+    assert torch.allclose(model(jaw, torch.zeros(1, 3)), head.landmarks(head(opened)), atol=1e-5)
+
+
+def test_a_guess_that_explains_the_landmarks_leaves_no_misfit(head: HeadModel, encoder: RectifiedEncoder) -> None:
+    if not isinstance(encoder.model, LandmarkModel):
+        pytest.skip("nothing is refined")
+    torch.manual_seed(4)
+    code = head.neutral_code(3)
+    code = code.replace(
+        expression=0.9 * torch.rand(code.expression.shape),
+        head_pose=0.2 * torch.randn(3, 3),
+        camera=torch.tensor([1.1, 0.01, -0.02]).repeat(3, 1),
+    )
+    placed = dataclasses.replace(encoder.chart.place(torch.rand(3, 478, 2)), points=seen(head, code))
+    guess = torch.cat([code.expression, torch.zeros(3, 9)], dim=1)
+    pose = torch.cat([code.head_pose, torch.tensor([0.1, 0.01, -0.02]).repeat(3, 1)], dim=1)
+    misfit = encoder._misfit(encoder.model, placed, pose, code.shape, guess)
+    wrong = encoder._misfit(encoder.model, placed, pose, code.shape, torch.zeros_like(guess))
+    assert misfit.abs().max() < 1e-2
+    assert wrong.abs().max() > 1.0
+
+
+def test_what_step_a_trains_leaves_pose_and_shape_alone(head: HeadModel, encoder: RectifiedEncoder) -> None:
+    changed = copy.deepcopy(encoder)
+    with torch.no_grad():
+        for part in changed.expression_parts():
+            for parameter in part.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    points = seen(head, head.neutral_code(2)) + 0.02 * torch.randn(2, len(head.landmark_ids), 2)
+    images = torch.rand(2, 3, 224, 224)
+    with torch.no_grad():
+        before, after = (net(images, detected(head, points)) for net in (encoder, changed))
+    assert not torch.equal(before.expression, after.expression)
+    for name in ("shape", "head_pose", "camera"):
+        assert torch.equal(getattr(before, name), getattr(after, name)), name
 
 
 def test_without_landmarks_it_says_so(encoder: RectifiedEncoder) -> None:
@@ -176,7 +234,8 @@ def test_onnx_runtime_and_the_stored_file_agree_with_pytorch(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"appearance_width": 4096}, {"rectified_size": 64}, {"landmarks": 9000}, {"width": 1}]
+    "changes",
+    [{"appearance_width": 4096}, {"rectified_size": 64}, {"landmarks": 9000}, {"width": 1}, {"refinements": 10**9}],
 )
 def test_sizes_that_would_fill_the_memory_or_fit_no_layer_are_refused(
     encoder: RectifiedEncoder, changes: dict[str, int]

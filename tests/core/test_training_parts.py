@@ -241,6 +241,29 @@ def test_nobody_is_validated_on_who_was_trained_on(tmp_path: Path, head: HeadMod
     assert len(people[0] | people[1]) == 10
 
 
+def test_photos_of_one_person_are_found_and_drawn_together(tmp_path: Path, head: HeadModel) -> None:
+    faces = [
+        dataclasses.replace(
+            sample(head, 100 + n, with_3d=False, label=n % 8), person=f"person {n % 10}" if n < 20 else ""
+        )
+        for n in range(30)
+    ]
+    write_shard(shard_path(tmp_path, "photos", 0), faces)
+    config = DataConfig(fraction_plain=0.5, fraction_people=0.5, fraction_labelled=0.0, holdout_every=5)
+    data = read_folder(tmp_path, config)
+    plain = data.training.plain
+    named = [plain[number].person for number in range(len(plain)) if plain[number].person]
+    assert sorted(plain[group[0]].person for group in data.training.people) == sorted(set(named))
+    assert all(len({plain[number].person for number in group}) == 1 for group in data.training.people)
+    batch = next(
+        iter(
+            BatchStream(mixture(data, dataclasses.replace(TINY, data=config)), head.neutral_code(), lambda: range(1), 0)
+        )
+    )
+    counts = torch.bincount(batch.people)
+    assert int((counts == 2).sum()) >= len(batch) // 4
+
+
 def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="lacks data"):
         read_folder(tmp_path, DataConfig())
