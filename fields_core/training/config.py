@@ -116,6 +116,8 @@ class TrainConfig:
     """Of the processor; None leaves the choice to torch."""
     validate_every: int = 500
     """Steps."""
+    keep: Literal["best", "last"] = "best"
+    """Which weights a stage hands on: those with the least validation loss, or the last ones."""
     patience: int = 0
     """Validations without improvement after which a stage ends; 0: never."""
     pictures_every: int = 1

@@ -129,6 +129,9 @@ DESCRIPTIONS: dict[str, Description] = {
     "device": Description("Device", "auto takes a GPU where there is one."),
     "threads": Description("Threads", "Of the processor; empty leaves the choice to PyTorch.", "threads"),
     "validate_every": Description("Validate every", "Try the averaged weights on what is held out.", "steps"),
+    "keep": Description(
+        "Keep", "Which weights a stage hands on: best, those with the least validation loss, or the last ones."
+    ),
     "patience": Description(
         "Patience", "Validations without a gain after which a stage ends; 0: never.", "validations"
     ),

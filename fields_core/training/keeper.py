@@ -24,7 +24,7 @@ from fields_core.training.training_data import ValidationSet
 from fields_core.training.validation import ValidationMetrics, validate
 
 RESUME_FILE = "last.ckpt"
-BEST_FILE = "best.safetensors"
+BEST_FILE = "best.safetensors"  # what the stage hands on; the last one, if the configuration says so
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +172,7 @@ class StageKeeper(pl.Callback):
         self._without_gain = 0 if best else self._without_gain + 1
         if best:
             self._best = metrics.loss
+        if best or self._config.keep == "last":
             self._export(self._folder / BEST_FILE, metrics, step)
         picture = None
         every = self._config.pictures_every

@@ -210,6 +210,22 @@ def test_a_stage_without_gain_ends_early(data: Path, tmp_path: Path) -> None:
     assert len(rows(tmp_path / "pretrain" / "training.csv")) < 30
 
 
+def test_a_run_may_hand_on_its_last_weights_instead_of_its_best(data: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        TINY,
+        pretrain=StageConfig(6, learning_rate=1.0, warmup=0),  # far too fast: it only gets worse
+        a=StageConfig(),
+        b=StageConfig(),
+        validate_every=1,
+        ema_decay=0.0,
+    )
+    steps = {}
+    for keep in ("best", "last"):
+        path = run(request(data, tmp_path / keep, dataclasses.replace(config, keep=keep)), ignore, CancelToken())
+        steps[keep] = load_checkpoint(path).info.training["step"]
+    assert steps["best"] < steps["last"] == 6
+
+
 def test_a_run_may_start_from_another_ones_encoder(data: Path, whole: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(TINY, pretrain=StageConfig(), a=StageConfig(1), b=StageConfig())
     start = dataclasses.replace(request(data, tmp_path, config), start=whole / "pretrain" / "encoder.safetensors")
