@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,13 +124,28 @@ class Settings:
         self._store.setValue("folders/runs", str(folder))
 
     @property
-    def training_data(self) -> str:
-        """Where the last training's shards were; "" before the first."""
-        return str(self._store.value("folders/training", ""))
+    def training_data(self) -> tuple[str, ...]:
+        """What the last training was made of: folders, files of labels, addresses; nothing before the first."""
+        text = str(self._store.value("folders/training", ""))
+        try:
+            known = json.loads(text)
+        except ValueError:
+            return (text,) if text else ()  # FIELDS 0.1: one folder
+        return tuple(str(address) for address in known) if isinstance(known, list) else ()
 
     @training_data.setter
-    def training_data(self, address: str) -> None:
-        self._store.setValue("folders/training", address)
+    def training_data(self, addresses: Sequence[str]) -> None:
+        self._store.setValue("folders/training", json.dumps(list(addresses)))
+
+    @property
+    def prepared_folder(self) -> Path:
+        """Where photos are kept that were made into shards for a training."""
+        remembered = str(self._store.value("folders/prepared", ""))
+        return Path(remembered) if remembered else user_data_folder() / "training-data"
+
+    @prepared_folder.setter
+    def prepared_folder(self, folder: Path) -> None:
+        self._store.setValue("folders/prepared", str(folder))
 
     @property
     def viewport(self) -> str:

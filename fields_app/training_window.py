@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QProcess, QUrl
+from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QFileDialog, QTabWidget, QVBoxLayout, QWidget
 
 from fields_app.controllers.training import TrainingController
 from fields_app.dialogs.training_dialog import TrainingDialog
 from fields_app.dialogs.training_questions import ask
+from fields_app.dialogs.validation_pictures import ValidationPictures
 from fields_app.panels.evaluation_panel import EvaluationPanel
 from fields_app.panels.message_bar import MessageBar
 from fields_app.panels.runs_panel import RunsPanel
 from fields_app.panels.training_panel import TrainingPanel
 from fields_app.settings import Settings
+from fields_app.workers.board import Board
+from fields_app.workers.plot_loading import PlotLoading
 from fields_core.errors import FieldsError
 from fields_core.training.config import TrainConfig
 
@@ -37,7 +39,7 @@ class TrainingWindow(QDialog):
         self.setModal(False)
         self.resize(1180, 820)
         self._training, self._messages, self._settings = training, messages, settings
-        self._board: QProcess | None = None
+        self.board = Board(self)
         self.dialog: TrainingDialog | None = None
         self.panel = TrainingPanel(self)
         self.runs = RunsPanel(self)
@@ -50,30 +52,33 @@ class TrainingWindow(QDialog):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.pages)
         self._wire()
+        self.plots = PlotLoading([*self.panel.plots, self.runs.plot, self.evaluation.reliability], self)
         training.refresh_runs()
 
     def stop(self) -> None:
-        """End TensorBoard."""
-        if self._board is not None:
-            self._board.kill()
-            self._board.waitForFinished(2000)
-            self._board = None
+        """End TensorBoard, and what is still being loaded."""
+        self.board.stop()
+        self.plots.stop()
 
     def new_training(self) -> None:
         """Ask for everything and start."""
         dialog = self.dialog = TrainingDialog(
             self._training.runs_folder, self._training.runs, self, data=self._settings.training_data, gpu=_gpu()
         )
-        dialog.check_requested.connect(self._training.check_data)
-        self._training.data_checked.connect(dialog.show_check)
-        self._training.data_refused.connect(dialog.show_no_check)
+        looks = self._training.data
+        dialog.check_requested.connect(looks.look)
+        dialog.given_up.connect(looks.give_up)
+        looks.progressed.connect(dialog.data.show_progress)
+        looks.checked.connect(dialog.data.show_check)
+        looks.refused.connect(dialog.data.show_refusal)
         dialog.accepted.connect(lambda: self._start(dialog))
+        dialog.finished.connect(looks.give_up_all)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
     def _start(self, dialog: TrainingDialog) -> None:
         plan = dialog.plan
-        self._settings.training_data = plan.data
+        self._settings.training_data = dialog.data.addresses
         self.pages.setCurrentWidget(self.panel)
         if self._training.active:
             self._messages.show_info(
@@ -95,17 +100,22 @@ class TrainingWindow(QDialog):
         panel.pause_requested.connect(training.pause)
         panel.resume_requested.connect(training.resume)
         panel.discard_requested.connect(self._ask_discard)
+        panel.pictures_requested.connect(self._show_pictures)
         panel.use_requested.connect(lambda: self._use(training.folder))
         runs.watch_requested.connect(self._watch)
         runs.use_requested.connect(self._use)
         runs.export_requested.connect(self._export)
         runs.delete_requested.connect(self._ask_delete)
         runs.board_requested.connect(self._open_board)
+        self.board.opened.connect(self._board_opened)
+        self.board.failed.connect(self._messages.show_warning)
         runs.curves_wanted.connect(training.read_curves)
         runs.folder_requested.connect(self._choose_folder)
         training.runs_listed.connect(self.evaluation.show_runs)
         training.evaluated.connect(self._show_evaluation)
         self.evaluation.evaluate_requested.connect(self._evaluate)
+        self.evaluation.ablation_requested.connect(self._ask_ablation)
+        training.ablation_read.connect(self.evaluation.show_ablation)
         self.evaluation.save_requested.connect(self._ask_save)
         self.pages.currentChanged.connect(lambda _: training.refresh_runs())
 
@@ -171,18 +181,33 @@ class TrainingWindow(QDialog):
 
     def save_evaluation(self, folder: Path) -> None:
         """Pictures and tables of what is on the evaluation page."""
-        from fields_core.evaluation.run_evaluation import write_evaluation_csv
-
-        if self.evaluation.evaluation is None:
-            return
+        page = self.evaluation
         try:
-            files = write_evaluation_csv(self.evaluation.evaluation, folder) + self.evaluation.save_pictures(folder)
+            files = page.save_pictures(folder)
+            if page.evaluation is not None:
+                from fields_core.evaluation.run_evaluation import write_evaluation_csv
+
+                files += write_evaluation_csv(page.evaluation, folder)
+            if page.ablation.result is not None:
+                from fields_core.evaluation.results import write_result
+
+                write_result(folder / "ablation.csv", page.ablation.result)
+                files.append(folder / "ablation.csv")
         except FieldsError as error:
             self._messages.show_error(error)
         else:
             self._messages.show_info(
                 self.tr("%1 files saved in %2").replace("%1", str(len(files))).replace("%2", str(folder))
             )
+
+    def _ask_ablation(self, from_runs: bool) -> None:
+        near = str(self._settings.runs_folder)
+        if from_runs:
+            name = QFileDialog.getExistingDirectory(self, self.tr("Runs of an ablation"), near)
+        else:
+            name, _ = QFileDialog.getOpenFileName(self, self.tr("Ablation"), near, self.tr("Tables (*.csv)"))
+        if name:
+            self._training.read_ablation(Path(name))
 
     def _choose_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(self, self.tr("Runs folder"), str(self._settings.runs_folder))
@@ -191,25 +216,18 @@ class TrainingWindow(QDialog):
             self._training.refresh_runs()
 
     def _open_board(self, folders: list[Path]) -> None:
-        """TensorBoard as a process of ours; the browser opens when it says where it is."""
-        self.stop()
-        board = self._board = QProcess(self)
-        board.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
-
-        def read() -> None:
-            text = bytes(board.readAllStandardOutput().data()).decode("utf-8", "replace")
-            if found := re.search(r"http://\S+", text):
-                QDesktopServices.openUrl(QUrl(found[0]))
-            elif "No module named tensorboard" in text:
-                self._messages.show_warning(
-                    self.tr("TensorBoard is not installed"), "pip install 'fields-head[tensorboard]'"
-                )
-
-        board.readyReadStandardOutput.connect(read)
         self._messages.show_info(self.tr("Starting TensorBoard …"))
-        where = ",".join(f"{folder.name}:{folder}" for folder in folders)
-        place = ["--logdir_spec", where] if folders else ["--logdir", str(self._settings.runs_folder)]
-        board.start(sys.executable, ["-m", "tensorboard.main", *place, "--port", "0", "--host", "localhost"])
+        self.board.start(self._settings.runs_folder, folders)
+
+    def _board_opened(self, address: str) -> None:
+        self._messages.show_info(self.tr("TensorBoard is at %1").replace("%1", address))
+        QDesktopServices.openUrl(QUrl(address))
+
+    def _show_pictures(self) -> None:
+        if pictures := self.panel.pictures:
+            dialog = ValidationPictures(pictures, self)
+            dialog.finished.connect(dialog.deleteLater)
+            dialog.open()
 
 
 def _gpu() -> bool | None:

@@ -7,6 +7,7 @@ stop, 4000 at most), "crash", "full" (no room left), "short" (done after a few s
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -24,17 +25,17 @@ STEPS = 4000
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("config", nargs="?")
-    parser.add_argument("--data", required=True, type=Path)
+    parser.add_argument("--data", required=True, type=Path, action="append")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
-    out, data = arguments.out, arguments.data
+    out, data = arguments.out, arguments.data[0]
     pause, enough = CancelToken(), CancelToken()
     with claimed(out), obeying(out, pause, enough):
         if arguments.config:
             load_config(Path(arguments.config))
         (out / "config.json").write_text("{}")
-        (out / "request.json").write_text(f'{{"data": "{data.as_posix()}"}}')
+        (out / "request.json").write_text(json.dumps({"data": [str(folder) for folder in arguments.data]}))
         journal = Journal(out)
         journal.write(Note("began"))
         last = out / "last"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from fields_app.controllers.training_data import TrainingDataController
 from fields_app.panels.message_bar import MessageBar
 from fields_app.settings import Settings
 from fields_app.workers.job import Jobs
@@ -27,13 +28,16 @@ class TrainingController(QObject):
         program: what is started to train.
         install: makes the program use a checkpoint file.
 
+    Attributes:
+        data: looks at what is to be trained on.
+
     Signals:
         opened(Path, TrainConfig | None): another run is watched now; its story follows from the beginning.
         noted(list[Note]), status_changed(RunStatus): of the run that is watched.
         runs_listed(tuple[RunFacts, ...]): the runs of the runs folder, the latest first.
         curves_read(Path, list[Curve])
-        data_checked(DataCheck), data_refused(error)
         evaluated(RunEvaluation | None): None if it could not be.
+        ablation_read(Result)
         weights_installed(): reconstruct with them from now on.
     """
 
@@ -42,9 +46,8 @@ class TrainingController(QObject):
     status_changed = Signal(object)
     runs_listed = Signal(object)
     curves_read = Signal(object, object)
-    data_checked = Signal(object)
-    data_refused = Signal(object)
     evaluated = Signal(object)
+    ablation_read = Signal(object)
     weights_installed = Signal()
 
     def __init__(
@@ -61,7 +64,7 @@ class TrainingController(QObject):
         self._install = install or _install
         self._runner: TrainingRunner | None = None
         self._jobs = Jobs(self)
-        self._check: CancelToken | None = None
+        self.data = TrainingDataController(settings, self)
         self._evaluation: CancelToken | None = None
         self.folder: Path | None = None
         self.status: RunStatus | None = None
@@ -132,23 +135,6 @@ class TrainingController(QObject):
             self._messages.show_error,
         )
 
-    def check_data(self, folder: str, holdout_every: int) -> None:
-        """Look at training data; an earlier look that is not done is given up."""
-        if self._check is not None:
-            self._check.cancel()
-        wish = self._check = CancelToken()
-
-        def look(report: ProgressCallback, token: CancelToken) -> object:
-            from fields_core.training.data_check import check_data
-
-            return check_data(folder, holdout_every, report, wish)
-
-        self._jobs.run(
-            look,
-            lambda found: None if wish.cancelled else self.data_checked.emit(found),
-            lambda error: None if wish.cancelled else self.data_refused.emit(error),
-        )
-
     def use_weights(self, folder: Path) -> None:
         """Reconstruct with a run's weights from now on."""
         self._jobs.run(
@@ -187,6 +173,16 @@ class TrainingController(QObject):
 
         self._jobs.run(work, self.evaluated.emit, failed)
 
+    def read_ablation(self, path: Path) -> None:
+        """What an ablation found: its table, or the folder of its runs."""
+
+        def read(report: ProgressCallback, token: CancelToken) -> object:
+            from fields_core.evaluation.ablation_store import read_ablation
+
+            return read_ablation(path)
+
+        self._jobs.run(read, self.ablation_read.emit, self._messages.show_error)
+
     def delete(self, folders: Sequence[Path]) -> None:
         """Delete runs; those at work are left."""
 
@@ -202,9 +198,9 @@ class TrainingController(QObject):
             self._runner.stop()
             self._runner.deleteLater()
             self._runner = None
-        for wish in (self._check, self._evaluation):
-            if wish is not None:
-                wish.cancel()
+        self.data.stop()
+        if self._evaluation is not None:
+            self._evaluation.cancel()
         self._jobs.finish()
 
     def _watch(self, folder: Path, begin: Callable[[], Supervisor]) -> None:

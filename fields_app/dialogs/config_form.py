@@ -58,12 +58,11 @@ class ConfigForm(QWidget):
         return tuple(self._settings)
 
     def show_config(self, config: TrainConfig) -> None:
-        """All values of a configuration."""
+        """All values of a configuration; `edited` is not emitted."""
         self._filling = True
         for name, editor in self._editors.items():
             _fill(editor, value_of(config, name))
         self._filling = False
-        self.edited.emit()
 
     def values(self) -> dict[str, Any]:
         """By name.
@@ -80,6 +79,8 @@ class ConfigForm(QWidget):
             texts.setdefault(remark.setting, []).append(remark)
         for name, label in self._remarks.items():
             found = texts.get(name, [])
+            if not found and label.isHidden():
+                continue  # as most of them are, always
             label.setVisible(bool(found))
             label.setText("\n".join(remark.text for remark in found))
             colour = style.ERROR if any(remark.fatal for remark in found) else style.WARNING

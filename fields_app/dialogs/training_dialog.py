@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from fields_app import style
 from fields_app.dialogs.config_form import ConfigForm, config_of, remark_of
+from fields_app.dialogs.data_sources import DataSources
 from fields_app.panels.data_view import DataView
 from fields_app.training_history import amount, duration, free_folder, run_name
 from fields_core.errors import FieldsError, SettingsError
@@ -55,13 +56,15 @@ class TrainingDialog(QDialog):
         runs_folder: where the run goes.
         runs: earlier ones: their speed says how long this one takes, their weights can be started from.
         config: to start from; None: the preset "quick".
-        data: folder or address of training data; "": none yet.
+        data: what to train on, as in `DataSources`.
 
     Signals:
-        check_requested(str, int): look at this folder, with so many held out.
+        check_requested(str, int): look at this source, with so many held out; photos are prepared by that.
+        given_up(str): a source is not wanted any more, or not now.
     """
 
     check_requested = Signal(str, int)
+    given_up = Signal(str)
 
     def __init__(
         self,
@@ -70,7 +73,7 @@ class TrainingDialog(QDialog):
         parent: QWidget | None = None,
         *,
         config: TrainConfig | None = None,
-        data: str = "",
+        data: Sequence[str] = (),
         gpu: bool | None = None,
     ) -> None:
         super().__init__(parent)
@@ -86,9 +89,7 @@ class TrainingDialog(QDialog):
         self.preset.setAccessibleName(self.tr("Preset"))
         self.preset.addItems(list(PRESETS))
         self.preset.activated.connect(lambda _: self.show_config(PRESETS[self.preset.currentText()]))
-        self.data = QLineEdit(data, self)
-        self.data.setAccessibleName(self.tr("Training data"))
-        self.data.setPlaceholderText(self.tr("A folder that fields prepare made, or an http(s):// or s3:// address"))
+        self.data = DataSources(self)
         self.data_view = DataView(self)
         self.data_view.chosen_changed.connect(self._choose_sources)
         self.name = QLineEdit(run_name(), self)
@@ -108,13 +109,15 @@ class TrainingDialog(QDialog):
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_CHECK_AFTER)
-        self._later.timeout.connect(self._look)
-        self.data.textChanged.connect(self._data_changed)
+        self._later.timeout.connect(lambda: self.data.look_again(self._outdated()))
+        self._held_out: dict[str, int] = {}  # what each source was last looked at with
+        self.data.look_requested.connect(self._look)
+        self.data.given_up.connect(self.given_up)
+        self.data.changed.connect(self._show_data)
         self.name.textChanged.connect(self._update)
         self.start_from.currentIndexChanged.connect(self._update)
         self.show_config(config or PRESETS["quick"])
-        if data:
-            self._later.start(0)
+        self.data.add(data)
 
     @property
     def config(self) -> TrainConfig | None:
@@ -128,7 +131,7 @@ class TrainingDialog(QDialog):
         start = self.start_from.currentData()
         return TrainingPlan(
             self._config,
-            self.data.text().strip(),
+            tuple(check.folder for check in self.data.checks),
             free_folder(self._runs_folder, self.name.text().strip()),
             start=Path(start) if start else None,
         )
@@ -137,20 +140,6 @@ class TrainingDialog(QDialog):
         """All values of a configuration."""
         for form in self.forms:
             form.show_config(config)
-        self._update()
-
-    def show_check(self, check: DataCheck) -> None:
-        """What is in the folder that was asked for last."""
-        if check.folder == self.data.text().strip():
-            self._check = check
-            sources = self._config.data.sources if self._config is not None else ()
-            self.data_view.show_check(check, sources)
-            self._update()
-
-    def show_no_check(self, error: BaseException) -> None:
-        """It cannot be trained on."""
-        self._check = None
-        self.data_view.show_check(None, note=str(error))
         self._update()
 
     def form_of(self, name: str) -> ConfigForm:
@@ -181,8 +170,7 @@ class TrainingDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(style.LARGE, style.LARGE, style.LARGE, style.LARGE)
         layout.setSpacing(style.SMALL)
-        browse = self._button(self.tr("Add folder …"), self._browse)
-        layout.addLayout(self._line(self.tr("Training data"), self.data, browse))
+        layout.addWidget(self.data)
         presets = self._line(self.tr("Settings of"), self.preset, self._button(self.tr("Load …"), self._load))
         presets.insertWidget(3, self._button(self.tr("Save …"), self._save))
         presets.insertWidget(4, QLabel(self.tr("Start from"), self))
@@ -233,22 +221,26 @@ class TrainingDialog(QDialog):
             self.start_from.insertItem(index, Path(name).name, name)
         self.start_from.setCurrentIndex(index if name else 0)
 
-    def _browse(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, self.tr("Training data"), self.data.text())
-        if folder:
-            self.data.setText(folder)
-
-    def _data_changed(self) -> None:
+    def _show_data(self) -> None:
+        """The sources are others, or more is known of them."""
         self._check = None
-        self.data_view.show_check(None, note=self.tr("Looking …") if self.data.text().strip() else "")
-        self._later.start()
+        if checks := self.data.checks:
+            from fields_core.training.data_check import joined  # loads PyTorch; who made the checks has done so before
+
+            self._check = joined(checks)
+        self.data_view.show_check(self._check, self._config.data.sources if self._config is not None else ())
         self._update()
 
-    def _look(self) -> None:
-        if self.data.text().strip():
-            self.data_view.show_check(None, note=self.tr("Looking …"))
-            every = self._config.data.holdout_every if self._config is not None else 20
-            self.check_requested.emit(self.data.text().strip(), every)
+    def _look(self, address: str) -> None:
+        every = self._held_out[address] = self._config.data.holdout_every if self._config is not None else 20
+        self.check_requested.emit(address, every)
+
+    def _outdated(self) -> list[str]:
+        """Sources whose counts are not those of the present settings."""
+        if self._config is None:
+            return []
+        every = self._config.data.holdout_every
+        return [address for address in self.data.known if self._held_out[address] != every]
 
     def _choose_sources(self) -> None:
         names = () if self.data_view.all_chosen else self.data_view.chosen
@@ -280,7 +272,7 @@ class TrainingDialog(QDialog):
                 self._show_problems([Remark("", str(error), fatal=True)])
 
     def _update(self) -> None:
-        if not hasattr(self, "_later"):
+        if not hasattr(self, "_held_out"):
             return  # still being made
         try:
             self._config = config_of(self.forms)
@@ -288,6 +280,8 @@ class TrainingDialog(QDialog):
                 self._check, bool(self.start_from.currentData()), self._gpu, processors=os.cpu_count() or 1
             )
             found = remarks(self._config, around)
+            if self._outdated():
+                self._later.start()
         except SettingsError as error:
             self._config, found = None, [remark_of(error)]
         for form in self.forms:
@@ -300,7 +294,7 @@ class TrainingDialog(QDialog):
         self._show_cost()
         fatal = any(remark.fatal for remark in found)
         self.start_button.setEnabled(
-            self._config is not None and not fatal and self._check is not None and bool(self.name.text().strip())
+            self._config is not None and not fatal and self.data.ready and bool(self.name.text().strip())
         )
 
     def _show_problems(self, found: Sequence[Remark]) -> None:

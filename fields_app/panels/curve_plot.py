@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pyqtgraph as pg
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from fields_app import style
 from fields_app.training_history import Points, smoothed
@@ -16,8 +16,9 @@ MOST_POINTS = 2000  # more than pixels; a curve of a long run is thinned
 _LEAST = 1e-12  # of what a logarithm is drawn
 
 
-class CurvePlot(pg.PlotWidget):
-    """Several curves with common axes.
+class CurvePlot(QWidget):
+    """Several curves with common axes. Empty until `build`: the library that draws takes most of a second to load, and
+    every plot some hundredths more.
 
     Args:
         title: what is drawn, for the eye and for screen readers.
@@ -28,27 +29,46 @@ class CurvePlot(pg.PlotWidget):
     def __init__(
         self, title: str, unit: str = "", parent: QWidget | None = None, *, tip: str = "", legend: bool = True
     ) -> None:
-        item = pg.PlotItem(viewBox=pg.ViewBox(enableMenu=False), enableMenu=False)
-        super().__init__(parent, background=style.CANVAS, plotItem=item)
-        item.ctrlMenu.setParent(self, item.ctrlMenu.windowFlags())  # made all the same, without an owner
+        super().__init__(parent)
         self.setAccessibleName(title)
         self.setToolTip(tip)
-        self.setTitle(f"{title}, {unit}" if unit else title, color=style.TEXT, size="9pt")
-        self.getPlotItem().titleLabel.setMinimumWidth(0)  # else a long title makes the plot wider than its place
-        self.setMouseEnabled(x=True, y=False)
-        self.showGrid(x=True, y=True, alpha=0.15)
-        for side in ("left", "bottom"):
-            axis = self.getAxis(side)
-            axis.setPen(style.BORDER_STRONG)
-            axis.setTextPen(style.TEXT_SOFT)
-        self.getAxis("left").setWidth(58)
-        self.getAxis("left").enableAutoSIPrefix(False)
-        if legend:
-            self.addLegend(offset=(-8, 8), labelTextColor=style.TEXT_SOFT, labelTextSize="8pt", brush=None)
+        self._title, self._legend = f"{title}, {unit}" if unit else title, legend
+        self._canvas: Any = None  # a pyqtgraph PlotWidget
         self._items: dict[str, Any] = {}
         self._log = False
         self._smoothing = 0.0
         self._curves: dict[str, Points] = {}
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+
+    def build(self) -> None:
+        """Make the plot, unless that has been done."""
+        if self._canvas is not None:
+            return
+        import pyqtgraph as pg
+
+        item = pg.PlotItem(viewBox=pg.ViewBox(enableMenu=False), enableMenu=False)
+        canvas = self._canvas = pg.PlotWidget(self, background=style.CANVAS, plotItem=item)
+        item.ctrlMenu.setParent(canvas, item.ctrlMenu.windowFlags())  # made all the same, without an owner
+        canvas.setAccessibleName(self.accessibleName())
+        canvas.setTitle(self._title, color=style.TEXT, size="9pt")
+        item.titleLabel.setMinimumWidth(0)  # else a long title makes the plot wider than its place
+        canvas.setMouseEnabled(x=True, y=False)
+        canvas.showGrid(x=True, y=True, alpha=0.15)
+        for side in ("left", "bottom"):
+            axis = canvas.getAxis(side)
+            axis.setPen(style.BORDER_STRONG)
+            axis.setTextPen(style.TEXT_SOFT)
+        canvas.getAxis("left").setWidth(58)
+        canvas.getAxis("left").enableAutoSIPrefix(False)
+        if self._legend:
+            canvas.addLegend(offset=(-8, 8), labelTextColor=style.TEXT_SOFT, labelTextSize="8pt", brush=None)
+        canvas.viewport().installEventFilter(self)
+        canvas.setLogMode(x=False, y=self._log)
+        layout = self.layout()
+        assert layout is not None
+        layout.addWidget(canvas)
+        self._draw()
 
     def sizeHint(self) -> QSize:
         return QSize(320, 180)
@@ -56,34 +76,42 @@ class CurvePlot(pg.PlotWidget):
     @property
     def names(self) -> list[str]:
         """Of the curves on show."""
-        return list(self._items)
+        return list(self._curves)
 
     @property
     def legend_text(self) -> str:
         """Names in their colours, as rich text: a legend for beside the plot."""
-        coloured = zip(self._items, style.CURVES * 3, strict=False)
+        coloured = zip(self._curves, style.CURVES * 3, strict=False)
         return " &nbsp; ".join(f"<span style='color:{colour}'>━</span>&nbsp;{name}" for name, colour in coloured)
 
     def set_log(self, log: bool) -> None:
         """Logarithmic values; what is not above 0 is left out."""
         self._log = log
-        self.setLogMode(x=False, y=log)
-        self.show_curves(self._curves)
+        if self._canvas is not None:
+            self._canvas.setLogMode(x=False, y=log)
+        self._draw()
 
     def set_smoothing(self, weight: float) -> None:
         """See `smoothed`."""
         self._smoothing = weight
-        self.show_curves(self._curves)
+        self._draw()
 
     def show_curves(self, curves: Mapping[str, Points]) -> None:
         """Draw these and no others; their colours stay."""
         self._curves = dict(curves)
-        for name in [name for name in self._items if name not in curves]:
-            self.removeItem(self._items.pop(name))
-        for number, (name, points) in enumerate(curves.items()):
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._canvas is None:
+            return
+        import pyqtgraph as pg
+
+        for name in [name for name in self._items if name not in self._curves]:
+            self._canvas.removeItem(self._items.pop(name))
+        for number, (name, points) in enumerate(self._curves.items()):
             if name not in self._items:
                 pen = pg.mkPen(style.CURVES[number % len(style.CURVES)], width=1.6)
-                self._items[name] = self.plot([], [], pen=pen, name=name, connect="finite")
+                self._items[name] = self._canvas.plot([], [], pen=pen, name=name, connect="finite")
             values = smoothed(points.values, self._smoothing)
             if self._log:
                 values = [value if value > _LEAST else float("nan") for value in values]
@@ -93,9 +121,9 @@ class CurvePlot(pg.PlotWidget):
                 points.steps[::skip], values[::skip], symbol="o" if single else None, symbolSize=5
             )
 
-    def wheelEvent(self, event: Any) -> None:
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Zooming is for Ctrl: a wheel over a plot in a scrolled page scrolls the page."""
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            super().wheelEvent(event)
-        else:
+        if isinstance(event, QWheelEvent) and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             event.ignore()
+            return True
+        return super().eventFilter(watched, event)

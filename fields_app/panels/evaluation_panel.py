@@ -1,4 +1,4 @@
-"""What a run gets right and wrong: confusion matrix, reliability of intensity, worst photos, as pictures and CSV."""
+"""What a run gets right and wrong, and what the parts of the method are worth; all as pictures and CSV."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
@@ -16,7 +15,9 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QPushButton,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -24,12 +25,14 @@ from PySide6.QtWidgets import (
 from fields_app import style
 from fields_app.panels.curve_plot import CurvePlot
 from fields_app.panels.data_view import CLASSES
+from fields_app.panels.result_table import ResultTable
 from fields_core.errors import ExportError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fields_core.evaluation.run_evaluation import RunEvaluation
+    from fields_core.evaluation.results import Result
+    from fields_core.evaluation.run_evaluation import ReliabilityBin, RunEvaluation
     from fields_core.training.runs import RunFacts
 
 
@@ -38,10 +41,12 @@ class EvaluationPanel(QWidget):
 
     Signals:
         evaluate_requested(Path): the run to try.
+        ablation_requested(bool): show an ablation; whether from the folder of its runs, or from its table.
         save_requested(): everything into a folder of the user's choice.
     """
 
     evaluate_requested = Signal(object)
+    ablation_requested = Signal(bool)
     save_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -65,23 +70,34 @@ class EvaluationPanel(QWidget):
         self.worst.setMovement(QListWidget.Movement.Static)
         self.worst.setIconSize(QSize(200, 100))
         self.worst.setAccessibleName(self.tr("Worst photos"))
+        self.ablation = ResultTable(
+            self.tr("Ablation"),
+            self.tr("Show what fields evaluate ablation measured: its table, or the folder of its runs"),
+            self,
+        )
+        self.ablation_button = QPushButton(self.tr("Show an ablation"), self)
+        choices = QMenu(self.ablation_button)
+        choices.addAction(self.tr("Table (ablation.csv) …"), lambda: self.ablation_requested.emit(False))
+        choices.addAction(self.tr("Folder of its runs …"), lambda: self.ablation_requested.emit(True))
+        self.ablation_button.setMenu(choices)
+        self.ablation.head.addWidget(self.ablation_button)
+        self.below = QTabWidget(self)
+        self.below.addTab(self.worst, self.tr("Largest landmark errors: photo, head over photo"))
+        self.below.addTab(self.ablation, self.tr("Ablation"))
         head = QHBoxLayout()
         head.addWidget(self.run)
         head.addWidget(self.evaluate_button)
         head.addWidget(self.note, 1)
         head.addWidget(self.save_button)
-        title = QLabel(self.tr("Largest landmark errors: photo, head over photo"), self)
-        title.setObjectName("title")
         grid = QGridLayout()
         grid.setSpacing(style.MEDIUM)
         grid.addWidget(self.confusion, 0, 0)
         grid.addWidget(self.reliability, 0, 1)
-        grid.addWidget(title, 1, 0, 1, 2)
-        grid.addWidget(self.worst, 2, 0, 1, 2)
+        grid.addWidget(self.below, 1, 0, 1, 2)
         grid.setColumnStretch(0, 5)
         grid.setColumnStretch(1, 4)
         grid.setRowStretch(0, 3)
-        grid.setRowStretch(2, 2)
+        grid.setRowStretch(1, 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(style.MEDIUM, style.MEDIUM, style.MEDIUM, style.MEDIUM)
         layout.addLayout(head)
@@ -106,7 +122,7 @@ class EvaluationPanel(QWidget):
 
     def show_evaluation(self, evaluation: RunEvaluation | None) -> None:
         self.evaluation = evaluation
-        self.save_button.setEnabled(evaluation is not None)
+        self._update_save()
         self.worst.clear()
         if evaluation is None:
             self.note.setText("")
@@ -129,17 +145,23 @@ class EvaluationPanel(QWidget):
             item.setToolTip(f"{photo.score.source}/{photo.score.key}")
             self.worst.addItem(item)
 
+    def show_ablation(self, result: Result) -> None:
+        self.ablation.show_result(result)
+        self.below.setCurrentWidget(self.ablation)
+        self._update_save()
+
     def save_pictures(self, folder: Path) -> list[Path]:
-        """Confusion matrix, reliability and worst photos as PNG.
+        """Everything on the page as PNG.
 
         Raises:
             ExportError: they cannot be written.
         """
-        assert self.evaluation is not None
-        pictures = {"confusion": self.confusion.grab(), "reliability": self.reliability.grab()}
-        if self.evaluation.worst:
-            rows = np.concatenate([photo.picture for photo in self.evaluation.worst])
-            pictures["worst"] = _pixmap(rows)
+        pictures = {f"ablation-{number}": one for number, one in enumerate(self.ablation.pictures().values(), start=1)}
+        if self.evaluation is not None:
+            self.reliability.build()
+            pictures |= {"confusion": self.confusion.grab(), "reliability": self.reliability.grab()}
+            if self.evaluation.worst:
+                pictures["worst"] = _pixmap(np.concatenate([photo.picture for photo in self.evaluation.worst]))
         written = []
         for name, pixmap in pictures.items():
             path = folder / f"{name}.png"
@@ -147,6 +169,9 @@ class EvaluationPanel(QWidget):
                 raise ExportError(f"Cannot write {path}", remedy="Choose another folder.")
             written.append(path)
         return written
+
+    def _update_save(self) -> None:
+        self.save_button.setEnabled(self.evaluation is not None or self.ablation.result is not None)
 
 
 class ConfusionMatrix(QWidget):
@@ -202,25 +227,33 @@ class ReliabilityPlot(CurvePlot):
     """Mean predicted over true intensity, with the spread; on the dotted line it is unbiased."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Reliability of intensity", "", parent, legend=False)
-        self.setTitle(self.tr("Intensity: predicted over true"), color=style.TEXT, size="9pt")
+        super().__init__(QCoreApplication.translate("ReliabilityPlot", "Intensity: predicted over true"), "", parent)
+        self._bins: Sequence[ReliabilityBin] = ()
         self.setMinimumWidth(300)
 
     def show_evaluation(self, evaluation: RunEvaluation) -> None:
-        self.clear()
-        bins = evaluation.reliability
-        if not bins:
+        self._bins = evaluation.reliability
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._canvas is None:
             return
-        true, predicted = (np.array([getattr(b, name) for b in bins]) for name in ("true", "predicted"))
-        spread = np.array([b.spread for b in bins])
+        import pyqtgraph as pg
+
+        self._canvas.clear()
+        if not self._bins:
+            return
+        true, predicted, spread = (
+            np.array([getattr(one, name) for one in self._bins]) for name in ("true", "predicted", "spread")
+        )
         end = float(max(true.max(), predicted.max()))
         line = pg.mkPen(style.TEXT_FAINT, style=Qt.PenStyle.DotLine)
-        self.plot([0.0, end], [0.0, end], pen=line)
-        self.addItem(
+        self._canvas.plot([0.0, end], [0.0, end], pen=line)
+        self._canvas.addItem(
             pg.ErrorBarItem(x=true, y=predicted, height=2 * spread, beam=0.01, pen=pg.mkPen(style.ACCENT_DEEP))
         )
-        self.plot(true, predicted, pen=pg.mkPen(style.ACCENT, width=1.6), symbol="o", symbolSize=6,
-                  symbolBrush=style.ACCENT, symbolPen=None)  # fmt: skip
+        self._canvas.plot(true, predicted, pen=pg.mkPen(style.ACCENT, width=1.6), symbol="o", symbolSize=6,
+                          symbolBrush=style.ACCENT, symbolPen=None)  # fmt: skip
 
 
 def _pixmap(pixels: np.ndarray) -> QPixmap:

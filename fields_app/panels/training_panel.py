@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -24,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from fields_app import style
 from fields_app.panels.curve_plot import CurvePlot
+from fields_app.panels.fitted_picture import FittedPicture
 from fields_app.training_history import TrainingHistory, amount, duration
 from fields_core.training.config import TrainConfig
 from fields_core.training.journal import Note
@@ -49,7 +49,7 @@ class TrainingPanel(QWidget):
 
     Signals:
         stop_early_requested(), pause_requested(), resume_requested(), discard_requested(), new_requested(),
-        use_requested()
+        use_requested(), pictures_requested()
     """
 
     stop_early_requested = Signal()
@@ -58,6 +58,7 @@ class TrainingPanel(QWidget):
     discard_requested = Signal()
     new_requested = Signal()
     use_requested = Signal()
+    pictures_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -95,7 +96,13 @@ class TrainingPanel(QWidget):
         self.rate = CurvePlot(self.tr("Learning rate"), "", self, legend=False)
         self.speed = CurvePlot(self.tr("Speed"), self.tr("images/s"), self, legend=False)
         self.memory = CurvePlot(self.tr("Memory"), self.tr("GB"), self)
-        self.picture = _Picture(self)
+        self.picture = FittedPicture(
+            self.tr("Validation pictures: photo, head, head over photo, expression"),
+            self.tr("Validation pictures come with the first validation"),
+            self,
+        )
+        self.picture.setToolTip(self.tr("Click for all of them in full size"))
+        self.picture.clicked.connect(self.pictures_requested)
         self.log = QCheckBox(self.tr("Log scale"), self)
         self.log.toggled.connect(self.losses.set_log)
         self.terms = QCheckBox(self.tr("Terms"), self)
@@ -127,6 +134,16 @@ class TrainingPanel(QWidget):
         self.title.setToolTip(str(folder))
         self.picture.show_file(None)
         self._draw()
+
+    @property
+    def plots(self) -> tuple[CurvePlot, ...]:
+        """To be built, the most important first."""
+        return (self.losses, self.validation, self.emotion, self.geometry_plot, self.rate, self.speed, self.memory)
+
+    @property
+    def pictures(self) -> list[Path]:
+        """Of all validations, the first one first."""
+        return [self._folder / name for name in self.history.pictures] if self._folder is not None else []
 
     def add(self, notes: list[Note]) -> None:
         """What has happened since."""
@@ -286,38 +303,6 @@ class TrainingPanel(QWidget):
         button = QPushButton(text, self)
         button.clicked.connect(signal)
         return button
-
-
-class _Picture(QLabel):
-    """The last validation picture, as large as there is room."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._whole = QPixmap()
-        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setMinimumSize(80, 60)
-        self.setAccessibleName(self.tr("Validation pictures: photo, head, head over photo"))
-        self.show_file(None)
-
-    def show_file(self, path: Path | None) -> None:
-        self._whole = QPixmap() if path is None else QPixmap(str(path))
-        if self._whole.isNull():
-            self.setObjectName("faint")
-            self.setText(self.tr("Validation pictures come with the first validation"))
-        else:
-            self._fit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        if not self._whole.isNull():
-            self._fit()
-
-    def _fit(self) -> None:
-        ratio = self.devicePixelRatioF()
-        pixmap = self._whole.scaled(
-            self.size() * ratio, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-        )
-        pixmap.setDevicePixelRatio(ratio)
-        self.setPixmap(pixmap)
 
 
 def _number(value: float, digits: int) -> str:

@@ -103,13 +103,15 @@ def _prepare(arguments: argparse.Namespace, out: Path, terminal: Terminal) -> in
 
 def _source(arguments: argparse.Namespace, path: Path) -> Source:
     from fields_core.data.labelled_sets import LABELLED_SETS, labelled_set
+    from fields_core.data.raw_data import raw_source
     from fields_core.data.sources import labelled_csv, photo_source
 
     if arguments.kind in LABELLED_SETS:
         return labelled_set(arguments.kind, path, arguments.split or "train", arguments.name or "")
     name = arguments.name or path.resolve().stem
-    is_csv = arguments.kind == "csv" or (arguments.kind is None and path.suffix.lower() == ".csv")
-    return labelled_csv(path, name) if is_csv else photo_source(path, name)
+    if arguments.kind is None:
+        return raw_source(path, name)
+    return labelled_csv(path, name) if arguments.kind == "csv" else photo_source(path, name)
 
 
 def _prepare_codes(arguments: argparse.Namespace, out: Path, terminal: Terminal) -> int:

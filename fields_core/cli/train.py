@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from fields_core.progress import Cancelled, CancelToken
 if TYPE_CHECKING:
     from fields_core.training.config import TrainConfig
     from fields_core.training.events import TrainingEvent
+    from fields_core.training.run_process import RunOrigin
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,7 +31,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("config", nargs="?", metavar="CONFIG", help="configuration: .json or .toml")
     parser.add_argument("--preset", metavar="NAME", help="a ready-made configuration instead: quick, default or full")
     parser.add_argument(
-        "--data", required=True, metavar="DIR", help="folder of shards: a path, or an http(s):// or s3:// address"
+        "--data",
+        action="append",
+        metavar="DIR",
+        help="folder of shards: a path, or an http(s):// or s3:// address; may be given several times (default with "
+        "--resume: as the run began)",
     )
     parser.add_argument(
         "--cache", metavar="DIR", help="keep whole shards from elsewhere here (default: fetch each sample when needed)"
@@ -52,14 +58,18 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from fields_core.training.run import RunRequest
     from fields_core.training.stage_log import tensorboard_installed
 
+    origin = _origin(arguments, out)
+    start, head, cache = (
+        Path(name).expanduser() if name else None for name in (origin.start, origin.head, origin.cache)
+    )
     request = RunRequest(
         _config(arguments, out),
-        arguments.data if is_remote(arguments.data) else Path(arguments.data).expanduser(),
+        tuple(address if is_remote(address) else Path(address).expanduser() for address in origin.data),
         out,
         resume=arguments.resume,
-        start=Path(arguments.start).expanduser() if arguments.start else None,
-        head=Path(arguments.head).expanduser() if arguments.head else None,
-        cache=Path(arguments.cache).expanduser() if arguments.cache else None,
+        start=start,
+        head=head,
+        cache=cache,
     )
     if not tensorboard_installed():
         terminal.note("No TensorBoard logs: its package is not installed (pip install 'fields-head[tensorboard]')")
@@ -68,14 +78,24 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         try:
             path = train_attended(request, lambda event: tell(terminal, event), token)
         except Cancelled:
-            terminal.note(
-                f"Interrupted; go on with fields train --resume --data {arguments.data} --out {arguments.out}"
-            )
+            terminal.note(f"Interrupted; go on with fields train --resume --out {arguments.out}")
             return 130
     terminal.note("Writing its graph for ONNX Runtime ...")
     export_onnx(load_checkpoint(path), path.with_suffix(".onnx"))
     terminal.write(f"{path}\n")
     return 0
+
+
+def _origin(arguments: argparse.Namespace, out: Path) -> RunOrigin:
+    """What the run is made of: as given, and where a run is resumed without data, as it began."""
+    from fields_core.training.run_process import RunOrigin, origin_of
+
+    given = {name: getattr(arguments, name) for name in ("start", "head", "cache") if getattr(arguments, name)}
+    if arguments.data:
+        return RunOrigin(tuple(arguments.data), **given)
+    if not arguments.resume:
+        raise SettingsError("There is nothing to train on", expected="--data DIR, once or several times")
+    return dataclasses.replace(origin_of(out), **given)
 
 
 def _config(arguments: argparse.Namespace, out: Path) -> TrainConfig:

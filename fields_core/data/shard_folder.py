@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,74 @@ def open_folder(address: str | Path, cache: Path | None = None) -> ShardFolder:
     folder = Path(address)
     files = tuple(sorted(path.name for path in folder.glob("*.tar") if _SHARD.fullmatch(path.name)))
     return ShardFolder(str(folder), files, _notes(folder, files))
+
+
+Addresses = Path | str | Sequence[Path | str]
+"""One folder of shards or several: paths, or addresses elsewhere."""
+
+
+def address_list(addresses: Addresses) -> tuple[Path | str, ...]:
+    """One address as a list of one."""
+    return (addresses,) if isinstance(addresses, Path | str) else tuple(addresses)
+
+
+@dataclass(frozen=True)
+class ShardFolders:
+    """Several folders as one: their data sets go by name, in whatever order the folders are given."""
+
+    folders: tuple[ShardFolder, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Of all data sets."""
+        return sorted(name for folder in self.folders for name in folder.names)
+
+    def folder_of(self, name: str) -> ShardFolder:
+        """The folder that holds a data set.
+
+        Raises:
+            KeyError: none does.
+        """
+        for folder in self.folders:
+            if name in folder.names:
+                return folder
+        raise KeyError(name)
+
+    def shards(self, name: str) -> ShardSet:
+        """The samples of a data set; see `ShardFolder.shards`."""
+        return self.folder_of(name).shards(name)
+
+    @property
+    def notes(self) -> dict[str, dict[str, Any]]:
+        """Of data sets that say something of themselves."""
+        return {name: note for folder in self.folders for name, note in folder.notes.items()}
+
+    def __str__(self) -> str:
+        return ", ".join(folder.address for folder in self.folders)
+
+
+def open_folders(addresses: Addresses, cache: Path | None = None) -> ShardFolders:
+    """Look into one folder or several; see `open_folder`.
+
+    Raises:
+        SettingsError: no folder at all, two that hold a data set of the same name (which of them is meant could not be
+            told), or what `open_folder` raises.
+    """
+    folders = tuple(open_folder(address, cache) for address in address_list(addresses))
+    if not folders:
+        raise SettingsError("There is no data to train on", expected="at least one folder of shards")
+    homes: dict[str, str] = {}
+    for folder in folders:
+        for name in folder.names:
+            if name in homes:
+                raise SettingsError(
+                    f"Two folders hold a data set named {name}",
+                    expected="names that tell all data sets apart",
+                    found=f"{homes[name]} and {folder.address}",
+                    remedy="Leave one out, or prepare it again with fields prepare --name.",
+                )
+            homes[name] = folder.address
+    return ShardFolders(folders)
 
 
 def publish(folder: Path) -> None:

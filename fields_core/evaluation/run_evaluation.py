@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from fields_core.progress import CancelToken, Progress, ProgressCallback
 from fields_core.render.renderer import HeadRenderer
 from fields_core.training.config import load_config
 from fields_core.training.face_geometry import FaceGeometry
+from fields_core.training.run_process import origin_of
 from fields_core.training.training_data import Joined, read_folder
 
 BINS = 10
@@ -119,10 +119,10 @@ def evaluate_run(folder: Path, report: ProgressCallback, token: CancelToken, *, 
         Cancelled: by the token.
     """
     config = load_config(folder / "config.json")
-    address, head_file = _request(folder)
+    origin = origin_of(folder)
     checkpoint = load_checkpoint(folder / "encoder.safetensors")
-    head = load_head(head_file)
-    held_out = read_folder(address, config.data).validation
+    head = load_head(Path(origin.head) if origin.head else None)
+    held_out = read_folder(origin.data, config.data).validation
     chosen = [*_spread(held_out.with_3d, samples), *_spread(held_out.plain, samples)]
     if not chosen:
         raise SettingsError(f"{folder} held no samples out")
@@ -138,18 +138,23 @@ def evaluate_run(folder: Path, report: ProgressCallback, token: CancelToken, *, 
 
 
 def write_evaluation_csv(evaluation: RunEvaluation, folder: Path) -> list[Path]:
-    """Write ``samples.csv``, ``confusion.csv`` and ``reliability.csv``; returns the files.
+    """Write ``samples.csv``, ``worst.csv``, ``confusion.csv`` and ``reliability.csv``; returns the files.
 
     Raises:
         ExportError: they cannot be written.
     """
     names = [emotion.name.lower() for emotion in Emotion]
-    samples = [
-        (s.source, s.key, s.landmark_error, _name(s.label), _name(s.guess), s.intensity, s.true_intensity)
-        for s in evaluation.scores
-    ]
+    samples, worst = (
+        [
+            (s.source, s.key, s.landmark_error, _name(s.label), _name(s.guess), s.intensity, s.true_intensity)
+            for s in some
+        ]
+        for some in (evaluation.scores, [photo.score for photo in evaluation.worst])
+    )
+    head = ("source", "key", "landmark_error", "label", "guess", "intensity", "true_intensity")
     tables: dict[str, list[tuple[object, ...]]] = {
-        "samples": [("source", "key", "landmark_error", "label", "guess", "intensity", "true_intensity"), *samples],
+        "samples": [head, *samples],
+        "worst": [head, *worst],
         "confusion": [
             ("true / guess", *names),
             *((name, *row) for name, row in zip(names, evaluation.confusion.tolist(), strict=True)),
@@ -208,14 +213,6 @@ class _Tester:
         over = photo + 0.7 * seen.mask * (seen.image - photo)
         pixels = torch.cat([photo, over], dim=3)[0].permute(1, 2, 0)
         return (pixels.clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8).numpy()
-
-
-def _request(folder: Path) -> tuple[str, Path | None]:
-    try:
-        request = json.loads((folder / "request.json").read_text("utf-8"))
-        return str(request["data"]), Path(request["head"]) if request["head"] else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"{folder} does not say what data it was trained on", expected="request.json") from error
 
 
 def _spread(samples: Joined, limit: int) -> list[Sample]:

@@ -8,10 +8,12 @@ import json
 import os
 import traceback
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
 
+from fields_core.data.shard_folder import address_list
 from fields_core.errors import ExportError, FieldsError
 from fields_core.files import replacing
 from fields_core.progress import Cancelled, CancelToken
@@ -26,9 +28,7 @@ from fields_core.training.events import (
 )
 from fields_core.training.journal import Journal, Note
 from fields_core.training.run import CONFIG_FILE, RunRequest, run
-from fields_core.training.run_process import claimed, obeying
-
-REQUEST_FILE = "request.json"
+from fields_core.training.run_process import REQUEST_FILE, claimed, obeying
 
 
 def train_attended(
@@ -69,8 +69,9 @@ def train_attended(
 
 def _keep(request: RunRequest) -> None:
     """What `--resume` has to be told again."""
-    given = {name: getattr(request, name) for name in ("data", "start", "head", "cache")}
-    row = {name: None if value is None else _absolute(value) for name, value in given.items()}
+    given = {name: getattr(request, name) for name in ("start", "head", "cache")}
+    row: dict[str, Any] = {"data": [_absolute(address) for address in address_list(request.data)]}
+    row |= {name: None if value is None else _absolute(value) for name, value in given.items()}
     with replacing(request.out / REQUEST_FILE) as temporary:
         temporary.write_text(json.dumps(row, indent=1) + "\n", "utf-8")
 

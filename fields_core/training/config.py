@@ -37,7 +37,7 @@ class DataConfig:
     """Which shards are read and how batches are mixed of them."""
 
     sources: tuple[str, ...] = ()
-    """Names of data sets in the folder (``NAME-000000.tar``); empty: all of them."""
+    """Names of data sets in the folders (``NAME-000000.tar``); empty: all of them."""
     fraction_3d: float = 0.25
     fraction_labelled: float = 0.25
     fraction_plain: float = 0.5

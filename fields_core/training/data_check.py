@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,8 @@ class SourceCheck:
     """Bytes; 0 where it is elsewhere."""
     thumbnails: tuple[NDArray[np.uint8], ...] = field(repr=False)
     """(P, P, 3) RGB, from all over the set."""
+    folder: str = ""
+    """Where it lies."""
 
     @property
     def samples(self) -> int:
@@ -47,7 +49,7 @@ class SourceCheck:
 
 @dataclass(frozen=True)
 class DataCheck:
-    """A folder."""
+    """A folder, or several."""
 
     folder: str
     sources: tuple[SourceCheck, ...]
@@ -55,6 +57,13 @@ class DataCheck:
     @property
     def class_counts(self) -> tuple[int, ...]:
         return tuple(sum(source.class_counts[emotion] for source in self.sources) for emotion in Emotion)
+
+
+def joined(checks: Sequence[DataCheck]) -> DataCheck:
+    """Several folders as the one that a run takes them for."""
+    return DataCheck(
+        ", ".join(check.folder for check in checks), tuple(source for check in checks for source in check.sources)
+    )
 
 
 def check_data(folder: str, holdout_every: int, report: ProgressCallback, token: CancelToken) -> DataCheck:
@@ -76,7 +85,8 @@ def check_data(folder: str, holdout_every: int, report: ProgressCallback, token:
     for number, name in enumerate(where.names):
         token.raise_if_cancelled()
         report(Progress(number, len(where.names), name))
-        found.append(_check(name, where.shards(name), shard_paths(Path(folder), name), holdout_every))
+        source = _check(name, where.shards(name), shard_paths(Path(folder), name), holdout_every)
+        found.append(replace(source, folder=folder))
     return DataCheck(folder, tuple(found))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_type_hints
@@ -31,13 +32,14 @@ class Setting:
     description: Description
 
 
-def settings() -> Iterator[Setting]:
+@functools.cache  # types and descriptions do not change, and looking them up takes milliseconds
+def settings() -> tuple[Setting, ...]:
     """All settings, in the order of the configuration.
 
     Raises:
         KeyError: one has no description.
     """
-    yield from _settings(TrainConfig(), "")
+    return tuple(_settings(TrainConfig(), ""))
 
 
 def value_of(config: TrainConfig, name: str) -> Any:
@@ -82,7 +84,7 @@ DESCRIPTIONS: dict[str, Description] = {
     "encoder.shape_backbone": Description("Shape backbone", "Network of timm that sees the identity."),
     "encoder.expression_backbone": Description("Expression backbone", "Network of timm that sees the expression."),
     "encoder.gaze": Description("Gaze", "Also predict where the eyes look."),
-    "data.sources": Description("Data sets", "Names of data sets in the folder, with commas; empty: all of them."),
+    "data.sources": Description("Data sets", "Names of data sets in the folders, with commas; empty: all of them."),
     "data.fraction_3d": Description("With 3D truth", "Share of a batch with known 3D faces.", "of a batch"),
     "data.fraction_labelled": Description("Labelled", "Share of a batch with an emotion label.", "of a batch"),
     "data.fraction_plain": Description("Any photo", "Share of a batch of any photos.", "of a batch"),

@@ -46,7 +46,7 @@ class Validated:
     best: bool
     """Whether they are the stage's best so far."""
     picture: Path | None
-    """Photos, heads and overlays, PNG."""
+    """Photos, heads, overlays and sliders, PNG."""
 
 
 @dataclass(frozen=True)

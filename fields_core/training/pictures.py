@@ -1,12 +1,15 @@
-"""What validation looks like: photos, predicted heads, and both together."""
+"""What validation looks like: photos, predicted heads, both together, and the expression as sliders."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,6 +22,8 @@ from fields_core.training.module import EncoderTraining
 FACES = 8
 _SIZE = 160  # pixels a picture
 _OPACITY = 0.7
+_LINE, _EDGE = 20, 5  # pixels of a slider
+_GROUND, _TRACK, _BAR, _MINUS, _TEXT = "#15171b", "#30363f", "#4fb3a5", "#e8776f", "#e7eaee"  # as in the window
 
 
 class PicturePainter:
@@ -36,10 +41,11 @@ class PicturePainter:
         self._images = torch.cat([batch.images[step][:share] for batch, step in pairs])[:FACES]
         self._landmarks = torch.cat([batch.observed[step][:share] for batch, step in pairs])[:FACES]
         self._renderer = HeadRenderer(head)
+        self._names = head.expression_names
 
     @torch.no_grad()
     def paint(self, module: EncoderTraining, path: Path) -> None:
-        """Write a PNG: a column a face; photo, head, head over photo.
+        """Write a PNG: a column a face; photo, head, head over photo, and the strongest units of the expression.
 
         Raises:
             ExportError: it cannot be written.
@@ -53,8 +59,33 @@ class PicturePainter:
         overlay = photos + _OPACITY * seen.mask * (seen.image - photos)
         rows = [_row(pictures) for pictures in (photos, seen.image, overlay)]
         pixels = (np.concatenate(rows).clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+        sliders = [slider_picture(self._names, values) for values in code.expression.cpu().numpy()]
+        pixels = np.concatenate([pixels, np.concatenate(sliders, axis=1)])
         with replacing(path) as temporary:
             temporary.write_bytes(cv2.imencode(".png", pixels[..., ::-1])[1].tobytes())
+
+
+def slider_picture(names: Sequence[str], values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The strongest units of an expression, by name and as bars from 0 to 1.
+
+    Args:
+        names: of all units.
+        values: (E,) what they are at.
+
+    Returns:
+        (S, S, 3) RGB.
+    """
+    picture = Image.new("RGB", (_SIZE, _SIZE), _GROUND)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(_LINE - 8)
+    for line, unit in enumerate(np.argsort(-np.abs(values), kind="stable")[: _SIZE // _LINE]):
+        top, share = line * _LINE, float(min(abs(values[unit]), 1.0))
+        draw.rectangle((_EDGE, top + _LINE - 5, _SIZE - _EDGE, top + _LINE - 3), fill=_TRACK)
+        if share > 0.005:
+            end = _EDGE + share * (_SIZE - 2 * _EDGE)
+            draw.rectangle((_EDGE, top + _LINE - 5, end, top + _LINE - 3), fill=_BAR if values[unit] > 0 else _MINUS)
+        draw.text((_EDGE, top), names[unit], font=font, fill=_TEXT)
+        draw.text((_SIZE - _EDGE, top), f"{values[unit]:.2f}", font=font, fill=_TEXT, anchor="ra")
+    return np.asarray(picture)
 
 
 def _row(pictures: Tensor) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,14 @@ def _batches(config: TrainConfig, data: DataCheck | None) -> list[Remark]:
     chosen = [source for source in data.sources if not config.data.sources or source.name in config.data.sources]
     missing = [name for name in config.data.sources if name not in {source.name for source in data.sources}]
     if missing:
-        found.append(Remark("data.sources", f"Not in the folder: {', '.join(missing)}.", fatal=True))
+        found.append(Remark("data.sources", f"Not among the data: {', '.join(missing)}.", fatal=True))
+    names = Counter(source.name for source in data.sources)
+    if twice := [name for name, count in names.items() if count > 1]:
+        text = f"Two folders hold a data set named {', '.join(twice)}: leave one out, or prepare it under another name."
+        found.append(Remark("data.sources", text, fatal=True))
+    used = {source.folder for source in chosen}
+    if idle := sorted({source.folder for source in data.sources} - used):
+        found.append(Remark("data.sources", f"Nothing of {', '.join(idle)} is used: none of its data sets is chosen."))
     if not sum(source.training for source in chosen):
         found.append(Remark("data.sources", "No samples to train on.", fatal=True))
     elif not sum(source.validation for source in chosen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import logging
 import math
 import os
@@ -19,6 +20,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from fields_core.data.mixture import Share
+from fields_core.data.shard_folder import Addresses
 from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint, save_checkpoint
 from fields_core.errors import SettingsError
 from fields_core.files import replacing
@@ -45,6 +47,7 @@ from fields_core.training.training_data import (
 from fields_core.training.validation import ValidationMetrics
 
 CONFIG_FILE = "config.json"
+DATA_FILE = "data.json"
 ENCODER_FILE = "encoder.safetensors"
 
 
@@ -53,8 +56,8 @@ class RunRequest:
     """What to train, on what, and where the results go."""
 
     config: TrainConfig
-    data: Path | str
-    """Folder of shards: a path, or an address elsewhere (see `fields_core.data.shard_folder`)."""
+    data: Addresses
+    """Folders of shards: paths, or addresses elsewhere (see `fields_core.data.shard_folder`)."""
     out: Path
     """Folder of the run: ``encoder.safetensors``, ``config.json`` and one folder a stage with logs and pictures."""
     resume: bool = False
@@ -77,7 +80,8 @@ def run(request: RunRequest, report: EventCallback, token: CancelToken, enough: 
 
     Raises:
         Cancelled: by the token; a resumable checkpoint has been written.
-        SettingsError: a folder that holds another run, or data or a configuration that cannot be trained with.
+        SettingsError: a folder that holds another run or one on other data, or data or a configuration that cannot be
+            trained with.
         DivergedError: the losses are no numbers any more.
         ShardError, ModelFileError, ExportError: a file cannot be read or written.
     """
@@ -106,6 +110,8 @@ class _Run:
         config = request.config
         self._head: HeadModel = load_head(request.head)
         self._data: TrainingData = read_folder(request.data, config.data, request.cache)
+        if _leads():
+            _claim_data(request.out, self._data)
         self._mixture = mixture(self._data, config)
         self._neutral = self._head.neutral_code()
         self._scale = config.intensity_scale or measured_scale(self._data, self._head)
@@ -212,6 +218,35 @@ def _claim(request: RunRequest) -> None:
         raise SettingsError(
             f"{request.out} holds a run with another configuration", remedy=f"Resume it with {stored} itself."
         )
+
+
+def _claim_data(out: Path, data: TrainingData) -> None:
+    """Make sure that a run goes on with the samples it began with, wherever they lie now: with others, its batches
+    would be others too.
+
+    Raises:
+        SettingsError: the folder's run was trained on other data.
+    """
+    path, present = out / DATA_FILE, dict(zip(data.names, data.sizes, strict=True))
+    if not path.exists():  # a new run, or one of before this file was
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(present, indent=1) + "\n", "utf-8")
+        return
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read", found=str(error)) from error
+    if known != present:
+        raise SettingsError(
+            f"{out} holds a run on other data",
+            expected=_counted(known) if isinstance(known, dict) else "data sets and their sizes",
+            found=_counted(present),
+            remedy="Give --data as it was, or begin a new run with --start and these weights.",
+        )
+
+
+def _counted(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{name}: {size} samples" for name, size in sizes.items())
 
 
 def _copied(source: Path, target: Path) -> Path:

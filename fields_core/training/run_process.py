@@ -22,6 +22,7 @@ from fields_core.files import replacing
 from fields_core.progress import CancelToken
 
 PROCESS_FILE = "process.json"
+REQUEST_FILE = "request.json"
 ORDER_FILE = "order.txt"
 Order = Literal["stop early", "pause"]
 _SAME_START = 2.0  # seconds: clocks are set now and then, process ids come back after thousands of others
@@ -71,6 +72,37 @@ def process_of(folder: Path) -> RunProcess | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if found.alive else None
+
+
+@dataclass(frozen=True)
+class RunOrigin:
+    """What a run was made of, as its folder tells: all that `--resume` has to be told again."""
+
+    data: tuple[str, ...]
+    """Folders of shards, or addresses elsewhere."""
+    start: str | None = None
+    head: str | None = None
+    cache: str | None = None
+
+
+def origin_of(folder: Path) -> RunOrigin:
+    """What the run in a folder was made of.
+
+    Raises:
+        SettingsError: the folder does not say it.
+    """
+    try:
+        row = json.loads((folder / REQUEST_FILE).read_text("utf-8"))
+        data = row["data"]
+        folders = (data,) if isinstance(data, str) else tuple(str(address) for address in data)  # a string: 0.1
+        others = {name: str(row[name]) for name in ("start", "head", "cache") if row.get(name)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"{folder} does not say what data it was trained on",
+            expected=REQUEST_FILE,
+            remedy="Resume it on the command line: fields train --resume --data DIR --out DIR.",
+        ) from error
+    return RunOrigin(folders, **others)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ nothing heavy.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -26,11 +25,11 @@ import fields_core
 from fields_core.errors import ExportError, SettingsError
 from fields_core.training.config import TrainConfig, save_config
 from fields_core.training.journal import ENDINGS, JOURNAL_FILE, JournalReader, Note
-from fields_core.training.run_process import RunProcess, give_order, process_of
+from fields_core.training.run_process import RunProcess, give_order, origin_of, process_of
 
 PLAN_FILE = "plan.toml"
 OUTPUT_FILE = "output.log"
-_REQUEST_FILE, _CONFIG_FILE = "request.json", "config.json"  # as `attended` and `run` name them; both are heavy
+_CONFIG_FILE = "config.json"  # as `run` names it, which is heavy
 _LAST_LINES = 20
 _TAIL = 1 << 14  # bytes
 _LITTLE_SPACE = 64 << 20  # bytes
@@ -81,8 +80,8 @@ class TrainingPlan:
     """What to train, on what, and where the results go: the arguments of ``fields train``."""
 
     config: TrainConfig
-    data: str
-    """A folder of shards, or an address elsewhere."""
+    data: tuple[str, ...]
+    """Folders of shards, or addresses elsewhere."""
     out: Path
     start: Path | None = None
     head: Path | None = None
@@ -114,7 +113,7 @@ class Supervisor:
         if is_run(plan.out):
             raise SettingsError(f"{plan.out} already holds a run", remedy="Resume it, or choose another folder.")
         save_config(plan.out / PLAN_FILE, plan.config)
-        arguments = [str(plan.out / PLAN_FILE), "--data", plan.data, "--out", str(plan.out)]
+        arguments = [str(plan.out / PLAN_FILE), *_each("--data", plan.data), "--out", str(plan.out)]
         for name, value in (("--start", plan.start), ("--head", plan.head)):
             arguments += [name, str(value)] if value is not None else []
         supervisor = Supervisor(plan.out, program)
@@ -171,20 +170,12 @@ class Supervisor:
         """
         if self.status.state.active and self._working():
             return
-        try:
-            request = json.loads((self.folder / _REQUEST_FILE).read_text("utf-8"))
-            data = str(request["data"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SettingsError(
-                f"{self.folder} does not say what data it was trained on",
-                expected=_REQUEST_FILE,
-                remedy="Resume it on the command line: fields train --resume --data DIR --out DIR.",
-            ) from error
+        origin = origin_of(self.folder)
         begun = (self.folder / _CONFIG_FILE).exists()
         arguments = ["--resume"] if begun else [str(self.folder / PLAN_FILE)]
-        arguments += ["--data", data, "--out", str(self.folder)]
+        arguments += [*_each("--data", origin.data), "--out", str(self.folder)]
         for name in ("start", "head", "cache"):
-            arguments += [f"--{name}", str(request[name])] if request.get(name) else []
+            arguments += [f"--{name}", value] if (value := getattr(origin, name)) else []
         self._launch(arguments)
 
     def discard(self) -> None:
@@ -271,6 +262,10 @@ class Supervisor:
         except OSError:
             return ""
         return "\n".join(line for line in lines[-_LAST_LINES:] if line.strip())
+
+
+def _each(option: str, values: Sequence[str]) -> list[str]:
+    return [argument for value in values for argument in (option, value)]
 
 
 def is_run(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""From a folder of shards to the batches of a run and its validation samples."""
+"""From folders of shards to the batches of a run and its validation samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from fields_core.data.holdout import held_out
 from fields_core.data.mixture import Ingredient, Mixture, SampleSet, Share
 from fields_core.data.sample import Sample, SampleBatch, collate
-from fields_core.data.shard_folder import ShardFolder, open_folder
+from fields_core.data.shard_folder import Addresses, ShardFolders, open_folders
 from fields_core.data.view import EvaluationView, TrainingView
 from fields_core.datatypes import FaceCode
 from fields_core.encoder.emotion_head import Emotion
@@ -76,6 +76,8 @@ class TrainingData:
 
     names: tuple[str, ...]
     """Of the data sets."""
+    sizes: tuple[int, ...]
+    """Samples of each data set."""
     training: Kinds
     validation: Kinds
     class_counts: tuple[int, ...]
@@ -86,23 +88,23 @@ class TrainingData:
     """d95 in metres that the 3D set says its intensities are relative to."""
 
 
-def read_folder(folder: Path | str, config: DataConfig, cache: Path | None = None) -> TrainingData:
-    """Sort the shards of a folder. A data set's samples all have 3D truth or none has.
+def read_folder(folder: Addresses, config: DataConfig, cache: Path | None = None) -> TrainingData:
+    """Sort the shards of a folder or several. A data set's samples all have 3D truth or none has.
 
     Args:
-        folder: a path, or an address elsewhere (see `fields_core.data.shard_folder`).
+        folder: paths, or addresses elsewhere (see `fields_core.data.shard_folder`); their order makes no difference.
         cache: keeps whole shards from elsewhere.
 
     Raises:
         SettingsError: no shards, or a data set that is asked for and not there.
         ShardError, RemoteFileError: a shard cannot be read.
     """
-    where = open_folder(folder, cache)
+    where = open_folders(folder, cache)
     present = where.names
     missing = [name for name in config.sources if name not in present]
     if not present or missing:
         raise SettingsError(
-            f"{folder} lacks data to train on",
+            f"{where} lacks data to train on",
             expected="shards named " + ", ".join(f"{name}-000000.tar" for name in missing or ["NAME"]),
             found=", ".join(present) or "no shards",
             remedy="Make them with fields prepare.",
@@ -111,8 +113,10 @@ def read_folder(folder: Path | str, config: DataConfig, cache: Path | None = Non
     counts: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
     names_3d: list[str] = []
     people: dict[bool, list[tuple[int, ...]]] = {True: [], False: []}
+    sizes: list[int] = []
     for name in config.sources or present:
         shards = where.shards(name)
+        sizes.append(len(shards))
         with_3d = len(shards) > 0 and shards[0].code is not None
         names_3d += [name] if with_3d else []
         facts = shards.facts()
@@ -139,6 +143,7 @@ def read_folder(folder: Path | str, config: DataConfig, cache: Path | None = Non
     )
     return TrainingData(
         tuple(config.sources or present),
+        tuple(sizes),
         training,
         validation,
         tuple(counts[False][emotion] for emotion in Emotion),
@@ -203,19 +208,20 @@ def _same_people(people: Sequence[str], first: int) -> list[tuple[int, ...]]:
     return [tuple(numbers) for numbers in found.values() if len(numbers) > 1]
 
 
-def _declared_scale(folder: ShardFolder, names: Sequence[str]) -> float | None:
+def _declared_scale(where: ShardFolders, names: Sequence[str]) -> float | None:
     """What the notes of 3D sets say intensity 1 is.
 
     Raises:
         SettingsError: notes that do not say it, or that contradict each other.
     """
     scales: dict[str, float] = {}
-    for name in (name for name in names if name in folder.notes):
+    notes = where.notes
+    for name in (name for name in names if name in notes):
         try:
-            scales[name] = float(folder.notes[name]["intensity_scale"])
+            scales[name] = float(notes[name]["intensity_scale"])
         except (ValueError, KeyError, TypeError) as error:
             raise SettingsError(
-                f"{folder.address}/{name}.json does not say what intensity 1 is", found=str(error)
+                f"{where.folder_of(name).address}/{name}.json does not say what intensity 1 is", found=str(error)
             ) from error
     if scales and max(scales.values()) > (1.0 + 1e-6) * min(scales.values()):
         raise SettingsError(

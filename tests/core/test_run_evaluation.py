@@ -47,7 +47,7 @@ def test_the_story_of_a_run_is_in_its_folder(run: Path) -> None:
 
 def test_a_run_is_not_overwritten_and_its_story_stays(run: Path) -> None:
     before = (run / "events.jsonl").read_bytes()
-    data = Path(json.loads((run / "request.json").read_text())["data"])
+    data = Path(json.loads((run / "request.json").read_text())["data"][0])
     with pytest.raises(SettingsError, match="already holds a run"):
         train_attended(RunRequest(TINY, data, run, head=data / "egg.npz"), lambda event: None, CancelToken())
     assert (run / "events.jsonl").read_bytes() == before
@@ -85,7 +85,7 @@ def test_reliability_is_binned_by_the_truth() -> None:
 
 def test_tables_are_written_as_csv(tmp_path: Path) -> None:
     files = write_evaluation_csv(RunEvaluation("x", (score(1, 2),), ()), tmp_path)
-    assert {path.name for path in files} == {"samples.csv", "confusion.csv", "reliability.csv"}
+    assert {path.name for path in files} == {"samples.csv", "worst.csv", "confusion.csv", "reliability.csv"}
     with (tmp_path / "confusion.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows[2][3] == "1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 from fields_core.data import shard_files
 from fields_core.data.shard_files import RemoteFileError, stored_file
 from fields_core.data.shard_folder import open_folder, publish
-from fields_core.data.shards import ShardError, ShardSet
+from fields_core.data.shards import ShardError, ShardSet, shard_path
 from fields_core.errors import SettingsError
 from fields_core.training.training_data import BatchStream, mixture, read_folder
 from tests.training_data import TINY, egg, write_data
@@ -171,3 +172,19 @@ def test_publishing_again_follows_what_changed(folder: Path) -> None:
     os.utime(tar, ns=(before + 10**9, before + 10**9))
     publish(folder)
     assert index.stat().st_mtime_ns != before
+
+
+def test_several_folders_are_read_as_one_in_whatever_order(folder: Path, tmp_path: Path) -> None:
+    apart = [tmp_path / "one", tmp_path / "two"]
+    for where, name in zip(apart, ("made", "photos"), strict=True):
+        where.mkdir()
+        shutil.copy(shard_path(folder, name, 0), where)
+    data = [read_folder(where, TINY.data) for where in (folder, apart, apart[::-1])]
+    assert {each.names for each in data} == {("made", "photos")}
+    batches = [mixture(each, TINY).batch(7) for each in data]
+    for batch in batches[1:]:
+        assert [sample.key for sample in batch] == [sample.key for sample in batches[0]]
+    with pytest.raises(SettingsError, match="Two folders hold a data set named photos"):
+        read_folder([folder, apart[1]], TINY.data)
+    with pytest.raises(SettingsError, match="no data"):
+        read_folder([], TINY.data)

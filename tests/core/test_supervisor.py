@@ -35,7 +35,7 @@ def started(tmp_path: Path) -> Iterator[Callable[[str], Supervisor]]:
         data = tmp_path / "data"
         data.mkdir()
         (data / "behaviour").write_text(behaviour)
-        made.append(Supervisor.start(TrainingPlan(TINY, str(data), tmp_path / "run"), PROGRAM))
+        made.append(Supervisor.start(TrainingPlan(TINY, (str(data),), tmp_path / "run"), PROGRAM))
         return made[-1]
 
     yield start
@@ -100,7 +100,7 @@ class TestSteering:
     def test_a_folder_with_a_run_is_not_trained_in_again(self, started: Callable[[str], Supervisor]) -> None:
         supervisor = started("short")
         with pytest.raises(SettingsError, match="already holds a run"):
-            Supervisor.start(TrainingPlan(TINY, "", supervisor.folder), PROGRAM)
+            Supervisor.start(TrainingPlan(TINY, ("",), supervisor.folder), PROGRAM)
 
 
 class TestTrouble:
@@ -173,7 +173,7 @@ class TestComingBack:
             "import os, signal, time; from pathlib import Path\n"
             "from fields_core.training.supervisor import Supervisor, TrainingPlan\n"
             "from tests.training_data import TINY; from tests.trainings import PROGRAM\n"
-            f"s = Supervisor.start(TrainingPlan(TINY, {str(data)!r}, Path({str(tmp_path / 'run')!r})), PROGRAM)\n"
+            f"s = Supervisor.start(TrainingPlan(TINY, ({str(data)!r},), Path({str(tmp_path / 'run')!r})), PROGRAM)\n"
             "while s.status.step < 2: s.poll(); time.sleep(0.02)\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
@@ -236,7 +236,7 @@ def test_a_real_training_is_paused_killed_resumed_and_finished_early(tmp_path: P
     none = dataclasses.replace(TINY.a, steps=0)
     stage = dataclasses.replace(TINY.pretrain, steps=5000)
     config = dataclasses.replace(TINY, pretrain=stage, a=none, b=none, checkpoint_minutes=0.01)
-    supervisor = Supervisor.start(TrainingPlan(config, str(data), tmp_path / "run", head=data / "egg.npz"))
+    supervisor = Supervisor.start(TrainingPlan(config, (str(data),), tmp_path / "run", head=data / "egg.npz"))
     try:
         heard = wait(supervisor, lambda: supervisor.status.step >= 2)
         supervisor.pause()

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from fields_core.encoder.checkpoint import load_checkpoint
 from fields_core.encoder.runtime import load_runtime
 from fields_core.errors import SettingsError
 from fields_core.progress import Cancelled, CancelToken
+from fields_core.training.attended import train_attended
 from fields_core.training.config import StageConfig, TrainConfig, save_config
 from fields_core.training.events import CheckpointSaved, StageFinished, StepDone, TrainingEvent, Validated
 from fields_core.training.run import RunRequest, run
@@ -257,3 +259,25 @@ def test_the_command_leaves_weights_and_the_graph_that_goes_with_them(
     assert main(["train", *map(str, arguments)]) == 0
     assert capsys.readouterr().out.strip() == str(out / "encoder.safetensors")
     assert load_runtime(out / "encoder.safetensors").backend == "onnxruntime"
+
+
+def test_a_run_goes_on_with_the_data_it_began_with_and_no_other(data: Path, tmp_path: Path) -> None:
+    apart = [tmp_path / "one", tmp_path / "two"]
+    for where, name in zip(apart, ("made", "photos"), strict=True):
+        where.mkdir()
+        shutil.copy(data / f"{name}-000000.tar", where)
+    short = dataclasses.replace(TINY, pretrain=StageConfig(2), a=StageConfig(0), b=StageConfig(0))
+    token, out = CancelToken(), tmp_path / "run"
+    begun = RunRequest(short, tuple(apart), out, head=data / "egg.npz")
+    with pytest.raises(Cancelled):
+        train_attended(begun, lambda event: token.cancel() if isinstance(event, StepDone) else None, token)
+    with pytest.raises(SettingsError, match="on other data"):
+        run(RunRequest(short, apart[0], out, resume=True, head=data / "egg.npz"), ignore, CancelToken())
+    assert main(["train", "--resume", "--out", str(out)]) == 0, "both folders and the head are remembered"
+    together = run(request(data, tmp_path / "together", short), ignore, CancelToken()).parent
+    assert rows(out / "pretrain" / "training.csv") == rows(together / "pretrain" / "training.csv")
+
+
+def test_nothing_is_trained_without_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--preset", "quick", "--out", str(tmp_path / "run")]) == 2
+    assert "--data DIR" in capsys.readouterr().err
