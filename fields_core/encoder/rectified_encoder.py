@@ -25,6 +25,7 @@ from fields_core.head.model import HeadModel
 
 _POSE_UNITS = (0.2, 0.2, 0.2, 0.1, 0.01, 0.01)  # 3 rotations in radians, share of the scale, tx and ty in metres
 _CELLS = 3  # along each side of the rectified picture, whose features are told apart
+_CORRECTION = 0.2  # a unit of what refinement puts out: with larger ones it learns less steadily
 _DROPOUT = 0.3
 _TINY = 1e-12
 _LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601: many training photos have no colour
@@ -80,10 +81,12 @@ class RectifiedEncoder(nn.Module):
         self.least: Tensor
         self.most: Tensor
         with torch.no_grad():
-            layers = [self.pose_layer, self.shape_layer, self.expression_layer, self.gaze_layer]
-            for layer in [*layers, self.guess_layer, self.refined_layer] if config.refinements else layers:
+            for layer in (self.pose_layer, self.shape_layer, self.expression_layer, self.gaze_layer):
                 for parameter in layer.parameters():
                     parameter.mul_(0.1)
+            for layer in (self.guess_layer, self.refined_layer) if config.refinements else ():
+                for parameter in layer.parameters():
+                    parameter.zero_()
 
     def of_head(self, head: HeadModel) -> None:
         """Learn a head model's landmarks; once, before any training.
@@ -149,11 +152,13 @@ class RectifiedEncoder(nn.Module):
 
         None of it looks at the picture: step A, which trains the expression only, leaves all of it alone.
         """
-        guess = self.guess_layer(hidden)
+        guess = _CORRECTION * self.guess_layer(hidden)
         misfit = self._misfit(model, placed, pose, shape, guess)
         for _ in range(self.config.refinements):
             hidden = self.refiner(torch.cat([hidden, misfit], dim=1))
-            change = self.refined_layer(hidden).split_with_sizes((6, shape.shape[1], guess.shape[1]), dim=1)
+            change = (_CORRECTION * self.refined_layer(hidden)).split_with_sizes(
+                (6, shape.shape[1], guess.shape[1]), dim=1
+            )
             pose, shape, guess = pose + change[0] * self.pose_units, shape + change[1], guess + change[2]
             misfit = self._misfit(model, placed, pose, shape, guess)
         return pose, shape, guess, misfit
@@ -161,13 +166,13 @@ class RectifiedEncoder(nn.Module):
     def _misfit(
         self, model: LandmarkModel, placed: PlacedLandmarks, pose: Tensor, shape: Tensor, guess: Tensor
     ) -> Tensor:
-        """(B, K) components of seen less predicted landmarks, in the landmarks' own frame."""
-        # Within bounds, as the code will be; the gradient passes as if there were none.
-        within = guess + (torch.minimum(torch.maximum(guess, self.least), self.most) - guess).detach()
+        """(B, K) components of seen less predicted landmarks, in the landmarks' own frame, large ones tamed."""
+        pose, shape, guess = pose.detach(), shape.detach(), guess.detach()  # chains of corrections do not learn stably
+        within = torch.minimum(torch.maximum(guess, self.least), self.most)  # as the code will be
         units = F.pad(torch.cat([shape, within], dim=1), (0, 0 if self.config.gaze else GAZE))
         points = model(units, pose[:, :3])[..., :2] + pose[:, None, 4:]
         predicted = points * (1.0 + pose[:, 3, None, None]) * self.upside_down
-        return self.chart.compared(placed.points - predicted)
+        return self.chart.compared(placed.points - predicted).asinh()  # a wild guess must not drown the rest
 
     def rectified(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """(B, 1, S, S) the faces' luminance laid flat, mean 0 and deviation 1."""
