@@ -102,8 +102,8 @@ class FaceCode:
         """The same code on another device or in another precision."""
         return FaceCode(**{f.name: getattr(self, f.name).to(target) for f in fields(self)})
 
-    def __getitem__(self, index: int | slice) -> FaceCode:
-        """One face (still with a batch axis) or a slice of faces."""
+    def __getitem__(self, index: int | slice | Tensor) -> FaceCode:
+        """One face (still with a batch axis), a slice of faces, or those of the numbers (N,)."""
         rows = slice(index, index + 1 or None) if isinstance(index, int) else index
         return FaceCode(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 

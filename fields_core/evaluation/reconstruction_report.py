@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from fields_core.datatypes import FaceCode
 from fields_core.evaluation.coders import CodedPhotos
 from fields_core.evaluation.geometry import HEAD_MEASURES, PHOTO_MEASURES, Changes, ErrorMeter, Errors
 from fields_core.evaluation.rendered import CodedHeads
@@ -94,15 +93,10 @@ def _measured(coded: CodedBy, meter: ErrorMeter) -> MeasuredCoder:
         pairs = smiling_pairs(coded.photos.keys)
         if pairs:
             neutral, smiling = ([rows[side] for rows in pairs] for side in (0, 1))
-            smiles = meter.changes(_rows(coded.photos.codes, neutral), _rows(coded.photos.codes, smiling))
+            smiles = meter.changes(*(coded.photos.codes[torch.tensor(rows)] for rows in (neutral, smiling)))
     if coded.heads is not None:
         head_errors = meter.head_errors(coded.heads.codes, coded.heads.heads.truth)
     return MeasuredCoder(coded.name, photo_errors, head_errors, smiles)
-
-
-def _rows(codes: FaceCode, rows: list[int]) -> FaceCode:
-    numbers = torch.tensor(rows)
-    return FaceCode(**{name: getattr(codes, name)[numbers] for name in FaceCode.__dataclass_fields__})
 
 
 def reconstruction_tables(report: ReconstructionReport) -> tuple[Table, ...]:

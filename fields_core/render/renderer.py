@@ -11,8 +11,8 @@ from torch.nn import functional
 from fields_core.camera import project
 from fields_core.datatypes import CROP_SIZE, FaceCode
 from fields_core.head import HeadModel
-from fields_core.render.interpolation import interpolate, pixel_barycentrics, vertex_normals
-from fields_core.render.lighting import clay_lighting, sh_shading
+from fields_core.render.interpolation import SeenPixels, blended, interpolate, vertex_normals
+from fields_core.render.lighting import clay_lighting, sh_basis
 from fields_core.render.rasterizer import Rasterizer, choose_rasterizer
 
 CLAY = 0.75  # sRGB of the grey that heads without colour are made of
@@ -58,8 +58,7 @@ class HeadRenderer:
 
     def clay(self, code: FaceCode, size: int = CROP_SIZE) -> RenderedHead:
         """A grey head in a fixed light: shape alone."""
-        lighting = clay_lighting(code.lighting).expand(len(code), -1, -1)
-        return self._draw(code, None, lighting, size)
+        return self._draw(code, None, clay_lighting(code.lighting), size)
 
     def textured(self, code: FaceCode, texture: Tensor, size: int = CROP_SIZE) -> RenderedHead:
         """The head with a texture, without light of its own.
@@ -123,23 +122,43 @@ def draw_surface(
     Args:
         pix_to_face: (B, H, W) of the surface's points.
         texture: None for grey.
-        lighting: (B, 9, 3); None shows the texture as it is.
+        lighting: (B or 1, 9, 3); None shows the texture as it is.
     """
-    barycentrics = pixel_barycentrics(surface.points, surface.faces, pix_to_face)
-    mask = (pix_to_face >= 0)[:, None].to(surface.points.dtype)
-    vertex_values = torch.cat([surface.normals, surface.points[..., 2:]], dim=-1)
-    values = interpolate(vertex_values, surface.faces, pix_to_face, barycentrics)
-    normals = functional.normalize(values[:, :3], dim=1, eps=1e-8)
+    seen = SeenPixels.of(pix_to_face, surface.points.dtype)
+    corners = seen.corners(torch.cat([surface.points, surface.normals], dim=-1), surface.faces)
+    shares = seen.barycentrics(corners)
+    values = blended(corners[..., 2:], shares)
+    normals = functional.normalize(values[:, 1:], dim=1, eps=1e-8)
+    albedo = _albedo(seen, shares, texture)
+    colours = albedo if lighting is None else albedo * _light(seen, normals, lighting)
+    return RenderedHead(
+        image=seen.picture(colours),
+        mask=(pix_to_face >= 0)[:, None].to(surface.points.dtype),
+        normals=seen.picture(normals),
+        depth=seen.picture(values[:, :1]),
+        albedo=seen.picture(albedo),
+        pix_to_face=pix_to_face,
+        barycentrics=seen.picture(shares).permute(0, 2, 3, 1),
+    )
+
+
+def _albedo(seen: SeenPixels, shares: Tensor, texture: Texture | None) -> Tensor:
+    """(N, 3) colours without light."""
     if texture is None:
-        albedo = mask * values.new_full((1, 3, 1, 1), CLAY)
-    else:
-        uv = texture.uv.to(barycentrics.dtype).expand(len(mask), -1, -1)
-        where = interpolate(uv, texture.uv_faces, pix_to_face, barycentrics)
-        albedo = mask * sample_texture(texture.texels.to(barycentrics.dtype), where)
-    image = albedo
-    if lighting is not None:
-        image = albedo * sh_shading(normals.permute(0, 2, 3, 1), lighting).permute(0, 3, 1, 2)
-    return RenderedHead(image, mask, normals, values[:, 3:], albedo, pix_to_face, barycentrics)
+        return shares.new_full((1, 3), CLAY).expand(len(shares), -1)
+    uv = texture.uv.to(shares.dtype)
+    where = seen.picture(blended(uv[texture.uv_faces[seen.faces]], shares))
+    texels = sample_texture(texture.texels.to(shares.dtype), where)
+    return texels.permute(0, 2, 3, 1).flatten(0, 2)[seen.numbers]
+
+
+def _light(seen: SeenPixels, normals: Tensor, lighting: Tensor) -> Tensor:
+    """(N, 3) how bright white would be at each pixel."""
+    basis = sh_basis(normals)
+    if len(lighting) == 1:
+        return basis @ lighting[0]
+    counts = torch.bincount(seen.items, minlength=len(lighting)).tolist()  # pixels are in the order of the pictures
+    return torch.cat([part @ light for part, light in zip(torch.split(basis, counts), lighting, strict=True)])
 
 
 def sample_texture(texels: Tensor, uv: Tensor) -> Tensor:

@@ -57,11 +57,11 @@ def test_shuffled_expressions_are_weaker_ones_of_the_batch_without_gradient() ->
 
 @pytest.mark.parametrize("width", [2, 5])
 def test_a_decoder_of_any_width_paints_pictures(width: int) -> None:
-    painted = SynthesisDecoder(width)(torch.rand(2, 3, 16, 24), torch.rand(2, 3, 16, 24))
+    painted = SynthesisDecoder(width)(torch.rand(2, 1, 16, 24), torch.rand(2, 3, 16, 24))
     assert painted.shape == (2, 3, 16, 24)
     assert bool(((painted >= 0) & (painted <= 1)).all())
 
 
 def test_what_is_painted_does_not_depend_on_the_rest_of_the_batch() -> None:
-    decoder, heads, hidden = SynthesisDecoder(2), torch.rand(3, 3, 8, 8), torch.rand(3, 3, 8, 8)
+    decoder, heads, hidden = SynthesisDecoder(2), torch.rand(3, 1, 8, 8), torch.rand(3, 3, 8, 8)
     assert torch.allclose(decoder(heads, hidden)[:1], decoder(heads[:1], hidden[:1]), atol=1e-6)

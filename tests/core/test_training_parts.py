@@ -346,3 +346,32 @@ def test_step_b_slows_the_expression_branch_down(head: HeadModel) -> None:
     config = dataclasses.replace(TINY, b=StageConfig(3, learning_rate=1e-3, warmup=0, expression_rate=0.1))
     groups = module_of(head, "b", config).configure_optimizers()["optimizer"].param_groups
     assert [group["lr"] for group in groups] == pytest.approx([1e-3, 1e-4])
+
+
+def test_the_cycle_trains_the_encoder_alone(head: HeadModel) -> None:
+    module = module_of(head, "b").train()
+    assert module.synthesis is not None
+    module.losses(mixed_batch(head), step=0).cycle.backward()
+    assert all(gradient is None or not gradient.any() for gradient in gradients(module.synthesis.decoder))
+    assert module.encoder.expression_layer.weight.grad.abs().sum() > 0
+
+
+def test_pictures_with_3d_truth_are_not_painted(head: HeadModel) -> None:
+    module, batch = module_of(head, "b").train(), mixed_batch(head)
+    assert module.synthesis is not None
+    painted: list[int] = []
+    module.synthesis.decoder.register_forward_hook(lambda _, inputs, __: painted.append(len(inputs[0])))
+    both = module.losses(batch, step=0)
+    photos = module.losses(batch_of(head, [sample(head, 100 + n, with_3d=False, label=n) for n in (0, 1)]), step=0)
+    assert painted == [2, 2, 2, 2]  # the two photos of each batch, twice
+    assert both.synthesis.item() == pytest.approx(photos.synthesis.item(), rel=1e-4)
+    assert both.cycle.item() == pytest.approx(photos.cycle.item(), rel=1e-4)
+
+
+def test_a_batch_without_photos_paints_nothing_and_still_has_gradients(head: HeadModel) -> None:
+    module = module_of(head, "b").train()
+    assert module.synthesis is not None
+    terms = module.losses(batch_of(head, [sample(head, n, with_3d=True) for n in (0, 1)]), step=0)
+    assert terms.synthesis.item() == terms.cycle.item() == 0.0
+    terms.synthesis.backward()  # several processes wait for each other's gradients: zeros, not none
+    assert all(gradient is not None and not gradient.any() for gradient in gradients(module.synthesis.decoder))
