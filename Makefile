@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.complete
 
-.PHONY: app test lint bench walk screenshots contact-sheet open-head clean
+.PHONY: app test lint bench walk training-walk screenshots contact-sheet open-head clean
 .DEFAULT_GOAL := app
 
 app: $(ENVIRONMENT)
@@ -29,6 +29,11 @@ bench: $(ENVIRONMENT)
 walk: $(ENVIRONMENT)
 	@packaging/linux-packages.sh --display
 	$(BIN)/python packaging/walk.py build/walk
+
+# A training from the dialog, on DATA (wild/train.csv and portraits/), with two kill -9; pictures in build/training-walk.
+training-walk: $(ENVIRONMENT)
+	@packaging/linux-packages.sh --display
+	$(BIN)/python packaging/training_walk.py $(DATA) build/training-walk
 
 screenshots: $(ENVIRONMENT)
 	@packaging/linux-packages.sh --display

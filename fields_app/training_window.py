@@ -62,9 +62,7 @@ class TrainingWindow(QDialog):
 
     def new_training(self) -> None:
         """Ask for everything and start."""
-        dialog = self.dialog = TrainingDialog(
-            self._training.runs_folder, self._training.runs, self, data=self._settings.training_data, gpu=_gpu()
-        )
+        dialog = self.dialog = TrainingDialog(self._training.runs_folder, self._training.runs, self, gpu=_gpu())
         looks = self._training.data
         dialog.check_requested.connect(looks.look)
         dialog.given_up.connect(looks.give_up)
@@ -74,6 +72,7 @@ class TrainingWindow(QDialog):
         dialog.accepted.connect(lambda: self._start(dialog))
         dialog.finished.connect(looks.give_up_all)
         dialog.finished.connect(dialog.deleteLater)
+        dialog.data.add(self._settings.training_data)
         dialog.open()
 
     def _start(self, dialog: TrainingDialog) -> None:

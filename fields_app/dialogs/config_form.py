@@ -108,7 +108,7 @@ class ConfigForm(QWidget):
         sentence = QLabel(
             self.tr("%1 Default: %2.")
             .replace("%1", self.tr(description.sentence))
-            .replace("%2", _text(setting.default)),
+            .replace("%2", _text(setting.default) or self.tr("none")),
             self,
         )
         sentence.setObjectName("faint")

@@ -164,6 +164,7 @@ class DataSources(QWidget):
             bar = QProgressBar(self.table)
             bar.setAccessibleName(self.tr("Preparing %1").replace("%1", _short(address)))
             bar.setMinimumWidth(160)
+            bar.setTextVisible(False)
             self.table.setItemWidget(source.item, 2, bar)
         bar.setRange(0, max(progress.total, 1))
         bar.setValue(progress.done)
@@ -182,9 +183,10 @@ class DataSources(QWidget):
         if dropped := sum(sum(one.dropped.values()) for one in check.sources):
             text += self.tr(", %1 dropped").replace("%1", f"{dropped:,}")
         if unused:
-            text += self.tr("; labels in %1 are not used: add that file instead").replace("%1", ", ".join(unused))
+            text += self.tr(", without the labels in %1").replace("%1", ", ".join(unused))
         self._say(source, text, style.WARNING if unused else style.TEXT)
-        source.item.setToolTip(1, f"{text}\n{check.folder}")
+        hint = self.tr("A folder means photos alone. Add the file of labels instead, to learn from them too.")
+        source.item.setToolTip(1, "\n".join([text, *([hint] if unused else []), check.folder]))
         self._settle(source)
 
     def show_refusal(self, address: str, error: BaseException) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +58,9 @@ class TrainingDialog(QDialog):
         runs_folder: where the run goes.
         runs: earlier ones: their speed says how long this one takes, their weights can be started from.
         config: to start from; None: the preset "quick".
-        data: what to train on, as in `DataSources`.
+
+    Attributes:
+        data: what to train on; empty at first.
 
     Signals:
         check_requested(str, int): look at this source, with so many held out; photos are prepared by that.
@@ -73,7 +77,6 @@ class TrainingDialog(QDialog):
         parent: QWidget | None = None,
         *,
         config: TrainConfig | None = None,
-        data: Sequence[str] = (),
         gpu: bool | None = None,
     ) -> None:
         super().__init__(parent)
@@ -117,7 +120,6 @@ class TrainingDialog(QDialog):
         self.name.textChanged.connect(self._update)
         self.start_from.currentIndexChanged.connect(self._update)
         self.show_config(config or PRESETS["quick"])
-        self.data.add(data)
 
     @property
     def config(self) -> TrainConfig | None:
@@ -321,3 +323,16 @@ class TrainingDialog(QDialog):
             .replace("%2", amount(guess.size))
             .replace("%3", basis)
         )
+        room = _room(self._runs_folder)
+        self.cost.setStyleSheet(f"color: {style.WARNING};" if guess.size > room else "")
+        if guess.size > room:
+            self.cost.setText(self.cost.text() + self.tr("; only %1 are free").replace("%1", amount(room)))
+
+
+def _room(folder: Path) -> int:
+    """Bytes that are free where a folder is, or will be."""
+    place = next((path for path in (folder, *folder.parents) if path.is_dir()), None)
+    try:
+        return shutil.disk_usage(place).free if place is not None else sys.maxsize
+    except OSError:
+        return sys.maxsize

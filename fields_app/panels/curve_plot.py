@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -38,6 +38,9 @@ class CurvePlot(QWidget):
         self._log = False
         self._smoothing = 0.0
         self._curves: dict[str, Points] = {}
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._draw)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
 
@@ -59,6 +62,7 @@ class CurvePlot(QWidget):
             axis = canvas.getAxis(side)
             axis.setPen(style.BORDER_STRONG)
             axis.setTextPen(style.TEXT_SOFT)
+            axis.setStyle(maxTickLevel=0)  # lines between the numbers take three quarters of a plot's time to be drawn
         canvas.getAxis("left").setWidth(58)
         canvas.getAxis("left").enableAutoSIPrefix(False)
         if self._legend:
@@ -96,10 +100,17 @@ class CurvePlot(QWidget):
         self._smoothing = weight
         self._draw()
 
+    def set_delay(self, milliseconds: int) -> None:
+        """Draw so much later than asked to: several plots at once would hold up the window."""
+        self._later.setInterval(milliseconds)
+
     def show_curves(self, curves: Mapping[str, Points]) -> None:
         """Draw these and no others; their colours stay."""
         self._curves = dict(curves)
-        self._draw()
+        if not self._later.interval():
+            self._draw()
+        elif not self._later.isActive():
+            self._later.start()
 
     def _draw(self) -> None:
         if self._canvas is None:

@@ -143,7 +143,8 @@ class RunsPanel(QWidget):
     def _show_changes(self, runs: Sequence[RunFacts]) -> None:
         rows: dict[str, tuple[Any, ...]]
         if len(runs) == 1 and runs[0].config is not None:
-            rows = {name: (value,) for name, value in differs_from_default(runs[0].config).items()}
+            rows = {"data": (runs[0].data,)} if runs[0].data else {}
+            rows |= {name: (value,) for name, value in differs_from_default(runs[0].config).items()}
         else:
             rows = differences(runs) if runs else {}
         self.changes.clear()

@@ -41,6 +41,7 @@ STATES = {
     RunState.GONE: "Deleted",
 }
 STAGE_NAMES = {"pretrain": "Pretraining", "a": "Step A", "b": "Step B"}
+_BETWEEN_PLOTS = 40  # milliseconds: more than one takes to be drawn
 _ACCURACY = {"accuracy": "accuracy", "macro_recall": "mean recall", "intensity_ratio": "intensity ratio"}
 
 
@@ -124,6 +125,8 @@ class TrainingPanel(QWidget):
         self._make_buttons()
         self._lay_out()
         self.log.setChecked(True)
+        for number, plot in enumerate(self.plots):
+            plot.set_delay((number + 1) * _BETWEEN_PLOTS)
         self.show_status(None)
 
     def open(self, folder: Path, config: TrainConfig | None) -> None:

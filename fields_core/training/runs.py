@@ -13,6 +13,7 @@ from typing import Any
 from fields_core.errors import FieldsError
 from fields_core.training.config import STAGES, TrainConfig, load_config
 from fields_core.training.descriptions import settings, value_of
+from fields_core.training.run_process import origin_of
 from fields_core.training.supervisor import PLAN_FILE, RunState, Supervisor, is_run
 
 ENCODER_FILE = "encoder.safetensors"
@@ -46,6 +47,8 @@ class RunFacts:
     """Bytes."""
     changed: float
     """When the run last wrote something; seconds since 1970."""
+    data: tuple[str, ...] = ()
+    """Folders of shards it learns from; empty where it does not say."""
 
     @property
     def name(self) -> str:
@@ -82,7 +85,15 @@ def run_facts(folder: Path) -> RunFacts:
         images_per_second=_median(speeds[-1].values) if speeds else math.nan,
         size=sum(fact.st_size for fact in facts),
         changed=max((fact.st_mtime for fact in facts), default=0.0),
+        data=_data(folder),
     )
+
+
+def _data(folder: Path) -> tuple[str, ...]:
+    try:
+        return origin_of(folder).data
+    except FieldsError:
+        return ()
 
 
 def config_of_run(folder: Path) -> TrainConfig | None:
@@ -106,8 +117,10 @@ def read_curves(folder: Path) -> list[Curve]:
 
 
 def differences(runs: Sequence[RunFacts]) -> dict[str, tuple[Any, ...]]:
-    """The settings in which runs differ: by name, the value in each (None where the run's are not readable)."""
-    rows = {}
+    """Where runs differ: ``data``, and settings by name; the value in each (None where the run's are not readable)."""
+    rows: dict[str, tuple[Any, ...]] = {}
+    if any(run.data != runs[0].data for run in runs[1:]):
+        rows["data"] = tuple(run.data for run in runs)
     for setting in settings():
         values = tuple(None if run.config is None else value_of(run.config, setting.name) for run in runs)
         if any(value != values[0] for value in values[1:]):

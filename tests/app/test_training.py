@@ -6,11 +6,14 @@ import dataclasses
 import importlib.util
 import json
 import math
+import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -46,13 +49,13 @@ from fields_core.training.data_check import DataCheck, SourceCheck
 from fields_core.training.journal import Note
 from fields_core.training.objective import LossTerms
 from fields_core.training.presets import PRESETS
-from fields_core.training.run_process import process_of
+from fields_core.training.run_process import origin_of, process_of
 from fields_core.training.runs import run_facts
 from fields_core.training.stage_log import StageLog
 from fields_core.training.stopwatch import Stopwatch
 from fields_core.training.supervisor import RunState, RunStatus, Supervisor, TrainingPlan
 from tests.app.engines import FakeEngine
-from tests.training_data import TINY
+from tests.training_data import TINY, write_data
 from tests.trainings import PROGRAM
 
 WAIT = 60_000
@@ -228,6 +231,23 @@ class TestTrainingPanel:
         assert picture != empty
         pixels = [picture.pixelColor(x, y) for x in range(60, 300, 2) for y in range(30, 150)]
         assert any(pixel.green() - pixel.red() > 60 for pixel in pixels), "the curve is drawn"
+
+    def test_plots_are_drawn_one_after_the_other(self, qtbot: QtBot, tmp_path: Path) -> None:
+        panel = TrainingPanel()
+        qtbot.addWidget(panel)
+        panel.open(tmp_path, TINY)
+        drawn: list[tuple[CurvePlot, float]] = []
+        for plot in panel.plots:
+            plot.build()
+            plot._later.timeout.connect(lambda plot=plot: drawn.append((plot, time.monotonic())))
+        panel.show()
+        qtbot.waitUntil(lambda: len(drawn) == len(panel.plots), timeout=WAIT)
+        drawn.clear()
+        for step in (1, 2, 3):
+            panel.add([Note("step", stage="a", step=step, values={"total": 0.5})])
+        qtbot.waitUntil(lambda: len(drawn) == len(panel.plots), timeout=WAIT)
+        assert [plot for plot, _ in drawn] == list(panel.plots), "each once, however many notes there were"
+        assert drawn[-1][1] - drawn[0][1] > 0.1
 
     def test_validation_pictures_are_seen_in_full(self, qtbot: QtBot, tmp_path: Path) -> None:
         panel = TrainingPanel()
@@ -451,8 +471,9 @@ def a_check(folder: str, *names: str) -> DataCheck:
 class TestDialog:
     @pytest.fixture
     def dialog(self, qtbot: QtBot, tmp_path: Path) -> TrainingDialog:
-        dialog = TrainingDialog(tmp_path / "runs", data=("/faces",))
+        dialog = TrainingDialog(tmp_path / "runs")
         qtbot.addWidget(dialog)
+        dialog.data.add(["/faces"])
         dialog.data.show_check("/faces", a_check("/faces"))
         return dialog
 
@@ -550,7 +571,8 @@ class TestDialog:
         dialog.data.show_check("/faces", a_check("/faces"), ("labels.csv",))
         item = dialog.data.table.topLevelItem(0)
         assert item is not None
-        assert "labels.csv are not used" in item.text(1)
+        assert "without the labels in labels.csv" in item.text(1)
+        assert "Add the file of labels" in item.toolTip(1)
 
     def test_holding_out_more_people_counts_again(self, qtbot: QtBot, dialog: TrainingDialog) -> None:
         with qtbot.waitSignal(dialog.check_requested, timeout=WAIT) as asked:
@@ -581,6 +603,14 @@ class TestDialog:
         before = dialog.cost.text()
         self.line(dialog, "pretrain.steps").setText("100000")
         assert dialog.cost.text() != before
+
+    def test_too_little_room_is_said_before(
+        self, dialog: TrainingDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert "free" not in dialog.cost.text()
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5_000_000))
+        self.line(dialog, "pretrain.steps").setText("50")
+        assert "only 5 MB are free" in dialog.cost.text()
 
     def test_the_plan_says_what_was_asked(self, dialog: TrainingDialog, tmp_path: Path) -> None:
         dialog.name.setText("mine")
@@ -655,6 +685,28 @@ class TestWorkbench:
             assert made == [], "not before the window is there"
             qtbot.waitUntil(lambda: len(made) == 9, timeout=WAIT)
         assert made[0] is window.panel.losses
+
+    def test_the_data_of_the_last_training_are_offered_and_looked_at(
+        self, qtbot: QtBot, open_workbench: Callable[..., Workbench], runs_settings: Settings, tmp_path: Path
+    ) -> None:
+        workbench = open_workbench(FakeEngine())
+        workbench.training._program = PROGRAM
+        shards = tmp_path / "shards"
+        shards.mkdir()
+        write_data(shards)
+        (shards / "behaviour").write_text("steady")
+        workbench.settings.training_data = (str(shards),)
+        workbench.training_menu.new()
+        dialog = workbench.training_menu.trainings.dialog
+        assert dialog is not None
+        qtbot.waitUntil(lambda: dialog.data.ready, timeout=WAIT)
+        qtbot.waitUntil(dialog.start_button.isEnabled, timeout=WAIT)
+        dialog.start_button.click()
+        qtbot.waitUntil(lambda: state_of(workbench.training) is RunState.TRAINING, timeout=WAIT)
+        assert workbench.training.folder is not None
+        assert origin_of(workbench.training.folder).data == (str(shards),)
+        workbench.training.discard()
+        qtbot.waitUntil(lambda: state_of(workbench.training) is RunState.GONE, timeout=WAIT)
 
     def start(self, qtbot: QtBot, workbench: Workbench, data: Path) -> None:
         workbench.training._program = PROGRAM

@@ -19,7 +19,7 @@ import pytest
 from fields_core.errors import ExportError, SettingsError
 from fields_core.training.journal import Journal, JournalReader, Note
 from fields_core.training.run_process import PROCESS_FILE, claimed, process_of, this_process
-from fields_core.training.supervisor import RunState, Supervisor, TrainingPlan, delete_run
+from fields_core.training.supervisor import TRAIN, RunState, Supervisor, TrainingPlan, delete_run
 from tests.heads import tiny_head_file
 from tests.training_data import TINY, write_data
 from tests.trainings import PROGRAM
@@ -228,6 +228,94 @@ class TestJournal:
         (tmp_path / "events.jsonl").symlink_to("/dev/full")
         with pytest.raises(ExportError, match=r"events\.jsonl"):
             Journal(tmp_path).write(Note("began"))
+
+
+LONG = dataclasses.replace(
+    TINY,
+    pretrain=dataclasses.replace(TINY.pretrain, steps=5000),
+    a=dataclasses.replace(TINY.a, steps=0),
+    b=dataclasses.replace(TINY.b, steps=0),
+    checkpoint_minutes=0.01,
+)
+
+
+class TestRealTrouble:
+    """What befalls a training that really trains."""
+
+    @pytest.fixture
+    def data(self, tmp_path: Path) -> Path:
+        folder = write_data(tmp_path / "data")
+        tiny_head_file(folder / "egg.npz")
+        return folder
+
+    @pytest.fixture
+    def small_disk(self, tmp_path: Path) -> Iterator[Path]:
+        """A file system of its own, with room for the journal and the first checkpoint, not for all of them."""
+        place = tmp_path / "disk"
+        place.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)], capture_output=True, check=False
+        )
+        if mounted.returncode:
+            pytest.skip("only root may mount a small disk")
+        yield place
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts a small disk")
+    def test_a_disk_that_fills_up_ends_it_and_the_checkpoint_stays(self, data: Path, small_disk: Path) -> None:
+        run = small_disk / "run"
+        supervisor = Supervisor.start(TrainingPlan(LONG, (str(data),), run, head=data / "egg.npz"))
+        try:
+            heard = wait(supervisor, lambda: (run / "pretrain" / "last.ckpt").exists())
+            with (small_disk / "ballast").open("wb") as ballast:
+                while room := shutil.disk_usage(small_disk).free:
+                    ballast.write(bytes(min(room, 1 << 20)))
+                    ballast.flush()
+            heard += wait(supervisor, lambda: not supervisor.status.state.active)
+            status = supervisor.status
+            assert status.state is RunState.FAILED, status
+            assert "No space left" in status.text + status.last_lines
+            assert "disk is full" in status.text
+            saved = max(note.step for note in heard if note.kind == "saved")
+            (small_disk / "ballast").unlink()
+            supervisor.resume()
+            after = wait(supervisor, lambda: supervisor.status.step > saved)
+            assert next(note.step for note in after if note.kind == "stage") >= saved, "from the last checkpoint"
+        finally:
+            supervisor.discard()
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="has no limit of file sizes")
+    def test_a_checkpoint_that_cannot_be_written_leaves_no_half_of_it(self, data: Path, tmp_path: Path) -> None:
+        limited = ("/bin/sh", "-c", 'ulimit -f 200; exec "$@"', "sh", *TRAIN)  # blocks of 512 or 1024 bytes
+        supervisor = Supervisor.start(
+            TrainingPlan(LONG, (str(data),), tmp_path / "run", head=data / "egg.npz"), limited
+        )
+        try:
+            wait(supervisor, lambda: not supervisor.status.state.active)
+            assert supervisor.status.state is RunState.FAILED, supervisor.status
+            assert "File too large" in supervisor.status.text, supervisor.status
+            assert not [path for path in supervisor.folder.rglob("*") if path.suffix in (".ckpt", ".safetensors")]
+        finally:
+            supervisor.discard()
+
+    def test_data_that_are_deleted_end_it_with_their_name_and_it_goes_on_when_they_are_back(
+        self, data: Path, tmp_path: Path
+    ) -> None:
+        head = shutil.copy(data / "egg.npz", tmp_path / "egg.npz")
+        supervisor = Supervisor.start(TrainingPlan(LONG, (str(data),), tmp_path / "run", head=Path(head)))
+        try:
+            heard = wait(supervisor, lambda: (supervisor.folder / "pretrain" / "last.ckpt").exists())
+            data.rename(tmp_path / "elsewhere")
+            heard += wait(supervisor, lambda: not supervisor.status.state.active)
+            assert supervisor.status.state is RunState.FAILED, supervisor.status
+            assert str(data) in supervisor.status.text
+            (tmp_path / "elsewhere").rename(data)
+            supervisor.resume()
+            before = max(note.step for note in heard if note.kind == "saved")
+            wait(supervisor, lambda: supervisor.status.step > before)
+            assert supervisor.status.state is RunState.TRAINING
+        finally:
+            supervisor.discard()
 
 
 def test_a_real_training_is_paused_killed_resumed_and_finished_early(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from fields_core.training.descriptions import DESCRIPTIONS, describe, settings, 
 from fields_core.training.estimate import estimate
 from fields_core.training.presets import PRESETS
 from fields_core.training.remarks import Circumstances, remarks
-from fields_core.training.runs import differences, differs_from_default, list_runs, read_curves, with_values
+from fields_core.training.runs import differences, differs_from_default, list_runs, read_curves, run_facts, with_values
 from fields_core.training.supervisor import RunState
 from tests.training_data import TINY, write_data
 
@@ -136,6 +136,14 @@ class TestRuns:
         assert runs[0].best == {"loss": 0.25, "accuracy": 0.6}
         assert (runs[0].stage, runs[0].step, runs[0].state) == ("a", 60, RunState.FINISHED)
         assert differences(runs) == {"a.steps": tuple(run.config.a.steps for run in runs if run.config)}
+
+    def test_runs_on_other_data_differ_in_them(self, tmp_path: Path) -> None:
+        for name, data in (("one", '["/a", "/b"]'), ("old", '"/a"'), ("damaged", "[")):
+            save_config(tmp_path / name / "config.json", TrainConfig())
+            (tmp_path / name / "request.json").write_text(f'{{"data": {data}}}')
+        runs = [run_facts(tmp_path / name) for name in ("one", "old", "damaged")]
+        assert differences(runs) == {"data": (("/a", "/b"), ("/a",), ())}
+        assert differences(runs[:1] * 2) == {}
 
     def test_damaged_logs_are_no_reason_to_fail(self, tmp_path: Path) -> None:
         self.make(tmp_path / "one", TINY)
