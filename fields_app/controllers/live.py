@@ -65,7 +65,7 @@ class LiveController(QObject):
         self.make_tracker: Callable[[str, TrackerSettings], Tracker] | None = None
         self._engine: Engine | None = None
         self._thread = LiveThread(self)
-        self._running = False
+        self._running = self._broken = False
         self._source: FrameSource | None = None
         self._painter: LivePainter | None = None
         self._parts: TrackerParts | None = None
@@ -74,7 +74,7 @@ class LiveController(QObject):
         self._shown: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
         self._wish = LiveWish(overlay=settings.overlay)
         self._thread.shown.connect(self._show)
-        self._thread.failed.connect(messages.show_error)
+        self._thread.failed.connect(self._failed)
         self._thread.finished.connect(self._ended)
         self._jobs = Jobs(self)
         self._timer = QTimer(self)
@@ -204,7 +204,7 @@ class LiveController(QObject):
         self._painter = LivePainter(engine.head, engine.parameters)
         output = LiveOutput(self._painter.adjusted)
         self.sharing.begin(output, engine.head)
-        self._source, self._said = source, None
+        self._source, self._said, self._broken = source, None, False
         self._shown.clear()
         view.frozen, view.held, view.streaming, view.length = False, {}, "", 0
         view.source, view.live, view.shot = source.name, source.live and not hasattr(source, "seek"), None
@@ -261,6 +261,11 @@ class LiveController(QObject):
             self._locks_changed()  # locked before the first face came
         self._thread.taken()
 
+    def _failed(self, error: BaseException) -> None:
+        """A frame could not be shown: the run ends, and says why."""
+        self._broken = True
+        self._messages.show_error(error)
+
     def _look(self) -> None:
         """Four times a second: what has become of the run."""
         from fields_core.live.pipeline import LiveState
@@ -315,7 +320,7 @@ class LiveController(QObject):
             self.start(waiting)
         elif error is not None:
             self._messages.show_error(error)
-        else:
+        elif not self._broken:
             self._messages.clear()
 
     def _locks_changed(self) -> None:

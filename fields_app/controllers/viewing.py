@@ -16,7 +16,7 @@ from fields_app.panels.view_tools import BACKGROUNDS, ORIGINAL, Reference
 from fields_app.panels.viewport import Viewport
 from fields_app.session import Session
 from fields_app.view_settings import ViewSettings
-from fields_app.workers.job import JobThread
+from fields_app.workers.job import Jobs, JobThread
 from fields_core.errors import ExportError
 from fields_core.files import replacing
 
@@ -54,6 +54,7 @@ class ViewController(QObject):
         self._tools = viewport.tools
         self._rest_mesh: HeadMesh | None = None
         self._job: JobThread | None = None
+        self._preparing = Jobs(self)
         self._tools.transparent.setChecked(settings.transparent)
         self._tools.photo_camera.toggled.connect(self._show_photo)
         self._tools.compare_changed.connect(self._compare)
@@ -96,9 +97,10 @@ class ViewController(QObject):
             self._messages.show_info(self.tr("Copied a picture of %1 pixels").replace("%1", size))
 
     def stop(self) -> None:
-        """Wait for a picture that is being written."""
+        """Wait for what is at work."""
         if self._job is not None:
             self._job.stop()
+        self._preparing.finish()
 
     def _ask_and_save(self) -> None:
         photo = self._session.photo
@@ -119,6 +121,11 @@ class ViewController(QObject):
             self._viewport.set_light(*self._settings.light)
         self._show_photo()
         self._compare()
+        self._preparing.run(lambda report, token: _prepare(), self._may_sketch, self._messages.show_error)
+
+    def _may_sketch(self, _: object) -> None:
+        if self._viewport.scene is not None:
+            self._viewport.scene.sketching = True
 
     def _remember_rest(self) -> None:
         self._rest_mesh = self._session.rest.mesh if self._session.rest is not None else None
@@ -212,6 +219,13 @@ class ViewController(QObject):
         photo = self._session.document().photo_of(person.id)
         name = identity.name if identity is not None else self.tr("Face")
         return f"{name}, {photo.name}" if photo is not None and len(self._session.photos) > 1 else name
+
+
+def _prepare() -> None:
+    """Seconds at the very first start, a moment later on."""
+    from fields_core.render.sketch import compile_sketch
+
+    compile_sketch()
 
 
 def _same_pose(a: FaceCode, b: FaceCode) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,13 @@ import pyvista as pv
 from numpy.typing import NDArray
 
 from fields_app import style
+from fields_core.render.sketch import Lamp, Sketch, Skin, Viewpoint
 
 if TYPE_CHECKING:
     from fields_core.datatypes import HeadMesh
 
 Array = NDArray[Any]
+Ground = tuple[tuple[float, float, float], tuple[float, float, float]]
 DISTANCES = "Distance"
 _POINT_SIZE = 5.0  # pixels
 _NEARER = 0.0008  # metres that landmarks stand out of the skin, or half of each dot would be inside it
@@ -44,23 +47,55 @@ class HeadActor:
         self._mode = ViewMode.SHADED
         self._distances: Array | None = None
         self._largest = 1.0
+        self._sketch: Sketch | None = None
+        self._skin: Skin | None = None
+        self._behind = False  # whether VTK's points are not yet where the mesh's are
         self._landmarks_wanted = False
         self._dots: Any = None
         self._dots_poly: Any = None
 
     def show(self, mesh: HeadMesh | None, texture: Array | None) -> None:
-        """Show a head: in place when only its points moved."""
+        """Show a head: in place when only its points moved. VTK learns of that by `catch_up`."""
         if mesh is None:
             self.remove()
             return
-        same_head = self.mesh is not None and np.array_equal(self.mesh.faces, mesh.faces)
+        same_head = self.mesh is not None and (
+            self.mesh.faces is mesh.faces or np.array_equal(self.mesh.faces, mesh.faces)
+        )
         self.mesh = mesh
         if same_head and texture is self._texture:
-            self._move(mesh)
+            self._behind = True
         else:
             self._texture = texture
             self._build(mesh)
         self._show_landmarks()
+
+    def catch_up(self) -> None:
+        """Bring VTK's points to where the mesh's are."""
+        if self._behind and self.mesh is not None:
+            self._move(self.mesh)
+        self._behind = False
+
+    def sketched(self, view: Viewpoint, lamps: Sequence[Lamp], ground: Ground) -> Array | None:
+        """The head as `Sketch` draws it; None where only VTK can: wires, landmarks, distances."""
+        if self.mesh is None or self.actor is None:
+            return None
+        if self._mode is ViewMode.WIREFRAME or self._landmarks_wanted or self._distances is not None:
+            return None
+        prop = self.actor.prop
+        skin = Skin(prop.color.float_rgb, prop.ambient, prop.diffuse, prop.specular, prop.specular_power)
+        if self._sketch is None:
+            uv = self._poly.active_texture_coordinates
+            textured = self.actor.texture is not None
+            point_faces = self._poly.regular_faces
+            self._sketch = Sketch(
+                self.mesh.faces,
+                self._corners,
+                point_faces,
+                uv if textured else None,
+                self._texture if textured else None,
+            )
+        return self._sketch(self.mesh.vertices, view, lamps, skin, ground)
 
     def set_mode(self, mode: ViewMode) -> None:
         self._mode = mode
@@ -83,7 +118,7 @@ class HeadActor:
     def remove(self) -> None:
         """Take the head away."""
         self._remove_actors()
-        self.mesh, self._poly, self._texture, self._distances = None, None, None, None
+        self.mesh, self._poly, self._texture, self._distances, self._sketch = None, None, None, None, None
 
     def _build(self, mesh: HeadMesh) -> None:
         """A new actor. Vertices on a texture seam are doubled, since VTK wants one texture coordinate a point."""
@@ -95,6 +130,7 @@ class HeadActor:
         else:
             self._corners = np.arange(len(mesh.vertices))
             faces = mesh.faces
+        self._behind = False
         cells: Array = np.hstack([np.full((len(faces), 1), 3), faces]).astype(np.int64)
         self._poly = pv.PolyData(mesh.vertices[self._corners].astype(np.float32), cells.ravel())
         self._poly.point_data["Normals"] = smooth_normals(mesh.vertices, mesh.faces)[self._corners]
@@ -121,6 +157,7 @@ class HeadActor:
         self._poly.Modified()
 
     def _restyle(self) -> None:
+        self._sketch = None
         if self.actor is None:
             return
         measured = (

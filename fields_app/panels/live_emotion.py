@@ -18,7 +18,7 @@ from fields_app.panels.emotion_panel import EMOTIONS
 _SPAN = 20.0  # seconds that the trail looks back
 _ROW = 16
 _LABEL, _NUMBER = 70, 44  # pixels left and right of the bars
-_EVERY = 1.0 / 15.0  # seconds between pictures: reading needs no more
+_EVERY = 0.1  # seconds between pictures: reading needs no more, and the head needs the processor
 
 
 class LiveEmotion(QWidget):
@@ -162,14 +162,12 @@ class AffectTrail(QWidget):
         """The line in pieces, without the gaps."""
         if not self._places:
             return []
-        now = self._places[-1][0]
+        step, height, middle = frame.width() / _SPAN, frame.height() / 2 - 4, frame.center().y()
+        start = frame.right() - self._places[-1][0] * step
         runs = itertools.groupby(self._places, key=lambda entry: entry[1] is not None)
         return [
             [
-                QPointF(
-                    frame.right() - (now - time) / _SPAN * frame.width(),
-                    frame.center().y() - place[which] * (frame.height() / 2 - 4),
-                )
+                QPointF(start + time * step, middle - place[which] * height)
                 for time, place in entries
                 if place is not None
             ]

@@ -120,6 +120,7 @@ class Viewport(QFrame):
 
         self._backend = make_backend(self, choice)
         self._scene = HeadScene(self._backend.plotter)
+        self._backend.attach(self._scene)
         self._placeholder.hide()
         self._layout.addWidget(self._backend.widget, 1)
         self._backend.widget.show()

@@ -38,11 +38,22 @@ _SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "swrast", "software", "gdi g
 _ROUGH = 0.7  # of the resolution while the head moves: half the pixels for software to fill
 
 
+class Scene(Protocol):
+    """What a backend needs of the `HeadScene` on its plotter."""
+
+    def catch_up(self) -> None: ...
+
+    def sketched(self, width: int, height: int) -> NDArray[Any] | None: ...
+
+
 class Backend(Protocol):
     """What the viewport needs of a backend."""
 
     widget: QWidget
     plotter: Any
+
+    def attach(self, scene: Scene) -> None:
+        """Say whose pictures these are; before the first."""
 
     def draw(self) -> None:
         """Ask for a frame; returns at once."""
@@ -80,8 +91,14 @@ class OpenGLBackend:
         self.widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._relay = _Relay(parent)
         self.widget.installEventFilter(self._relay)
+        self._scene: Scene | None = None
+
+    def attach(self, scene: Scene) -> None:
+        self._scene = scene
 
     def draw(self) -> None:
+        if self._scene is not None:
+            self._scene.catch_up()
         QOpenGLWidget.update(self.plotter)  # plotter.render() would draw twice
 
     def set_rough(self, rough: bool) -> None:
@@ -110,6 +127,10 @@ class ImageBackend:
         self._stale = True
         self._size, self._rough = QSize(320, 240), False
         self._pixels: NDArray[np.uint8] = np.zeros((1, 1, 4), np.uint8)
+        self._scene: Scene | None = None
+
+    def attach(self, scene: Scene) -> None:
+        self._scene = scene
 
     def draw(self) -> None:
         self._stale = True
@@ -121,21 +142,37 @@ class ImageBackend:
             self._fit_window()
 
     def image(self) -> NDArray[np.uint8]:
-        return np.ascontiguousarray(self._upside_down()[::-1, :, :3])
+        return np.ascontiguousarray(self._enlarged(self._rendered())[::-1, :, :3])
 
     def _upside_down(self) -> NDArray[np.uint8]:
-        """(H, W, 4) RGBA, the bottom row first, as OpenGL hands it out. plotter.screenshot would draw twice."""
+        """(H, W, 4) RGBA, the bottom row first."""
         if self._stale:
-            window = self.plotter.render_window
-            window.Render()
-            width, height = window.GetSize()
-            pixels = vtkUnsignedCharArray()
-            window.GetRGBACharPixelData(0, 0, width - 1, height - 1, 0, pixels)
-            drawn = vtk_to_numpy(pixels).reshape(height, width, 4)
-            # Qt takes ten times as long to enlarge a picture that it also turns upside down.
-            self._pixels = cv2.resize(drawn, self._size.toTuple()) if self._rough else drawn
+            drawn = self._scene.sketched(*self._drawn_size) if self._rough and self._scene is not None else None
+            self._pixels = self._enlarged(self._rendered() if drawn is None else drawn)
             self._stale = False
         return self._pixels
+
+    def _rendered(self) -> NDArray[np.uint8]:
+        """By the plotter, as OpenGL hands it out. plotter.screenshot would draw twice."""
+        if self._scene is not None:
+            self._scene.catch_up()
+        window = self.plotter.render_window
+        window.Render()
+        width, height = window.GetSize()
+        pixels = vtkUnsignedCharArray()
+        window.GetRGBACharPixelData(0, 0, width - 1, height - 1, 0, pixels)
+        return vtk_to_numpy(pixels).reshape(height, width, 4)
+
+    def _enlarged(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """In device pixels. Qt takes ten times as long to enlarge a picture that it also turns upside down."""
+        size = self._size.toTuple()
+        return pixels if pixels.shape[1::-1] == size else cv2.resize(pixels, size)
+
+    @property
+    def _drawn_size(self) -> tuple[int, int]:
+        share = _ROUGH if self._rough else 1.0
+        width, height = (max(round(side * share), 16) for side in (self._size.width(), self._size.height()))
+        return width, height
 
     def close(self) -> None:
         self.plotter.close()
@@ -147,8 +184,7 @@ class ImageBackend:
         self.draw()
 
     def _fit_window(self) -> None:
-        share = _ROUGH if self._rough else 1.0
-        self.plotter.window_size = [max(round(side * share), 16) for side in (self._size.width(), self._size.height())]
+        self.plotter.window_size = list(self._drawn_size)
         self._stale = True
 
 

@@ -46,6 +46,7 @@ class FaceDetector:
         max_faces: at most so many faces a picture, the largest.
         mode: "image" for photos (`detect`), "video" for the frames of a clip or camera (`detect_frame`).
         small_faces: search photos for faces down to 3 % of their width too (some 100 ms a photo).
+        scores: whether blendshape scores of followed faces are wanted (`DetectedFace.scores`).
 
     Raises:
         AssetMissingError: there is no model, or it is damaged.
@@ -57,12 +58,13 @@ class FaceDetector:
         max_faces: int = 20,
         mode: Literal["image", "video"] = "image",
         small_faces: bool = True,
+        scores: bool = True,
     ) -> None:
         if max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, found {max_faces}")
         if mode not in ("image", "video"):
             raise ValueError(f"mode must be 'image' or 'video', found {mode!r}")
-        self.max_faces, self.mode, self.small_faces = max_faces, mode, small_faces
+        self.max_faces, self.mode, self.small_faces, self._scores = max_faces, mode, small_faces, scores
         self._bundle = find_asset(BUNDLE, model)
         self._tracker: Landmarker | None = None
         self._last_timestamp = -1
@@ -105,7 +107,7 @@ class FaceDetector:
         if timestamp_ms <= self._last_timestamp:
             self.start_clip()
         if self._tracker is None:
-            self._tracker = Landmarker(self._bundle, self.max_faces, video=True)
+            self._tracker = Landmarker(self._bundle, self.max_faces, video=True, scores=self._scores)
         self._last_timestamp = timestamp_ms
         found = self._tracker.find(pixels, timestamp_ms)
         faces = [_face(marks.points, marks.scores) for marks in found]

@@ -36,7 +36,7 @@ class Landmarks:
     points: NDArray[np.float64]
     """(478, 3) pixels, the centre of the top left pixel at (0, 0); z in the same scale, nearer is smaller."""
     scores: dict[str, float]
-    """52 blendshape scores in [0, 1] by ARKit name, "_neutral" first."""
+    """52 blendshape scores in [0, 1] by ARKit name, "_neutral" first; empty where none were wanted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +98,19 @@ class Landmarker(_Guarded):
         bundle: Google's ``face_landmarker.task``.
         max_faces: at most so many faces a picture.
         video: follow faces from frame to frame (smoothed); then every call needs a larger timestamp than the last.
+        scores: whether blendshape scores are wanted; a tenth of the work.
 
     Raises:
         AssetMissingError: the bundle cannot be loaded.
     """
 
-    def __init__(self, bundle: Path, max_faces: int = 1, video: bool = False) -> None:
+    def __init__(self, bundle: Path, max_faces: int = 1, video: bool = False, scores: bool = True) -> None:
         mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=_bytes(bundle)),
             running_mode=mode,
             num_faces=max_faces,
-            output_face_blendshapes=True,
+            output_face_blendshapes=scores,
         )
         with silent_stderr(), no_profiling():
             try:
@@ -119,7 +120,7 @@ class Landmarker(_Guarded):
             super().__init__(task)
             if not video:  # the first inference logs too; in VIDEO mode it would spend a timestamp
                 task.detect(_image(_WARM_UP))
-        self.video = video
+        self.video, self._scores = video, scores
 
     def find(self, pixels: NDArray[np.uint8], timestamp_ms: int | None = None) -> list[Landmarks]:
         """Landmarks of every face.
@@ -140,9 +141,10 @@ class Landmarker(_Guarded):
             else:
                 result = self._task.detect_for_video(image, timestamp_ms)
         height, width = pixels.shape[:2]
+        shapes = result.face_blendshapes if self._scores else [()] * len(result.face_landmarks)
         return [
-            Landmarks(_points(points, width, height), {c.category_name: float(c.score) for c in shapes})
-            for points, shapes in zip(result.face_landmarks, result.face_blendshapes, strict=True)
+            Landmarks(_points(points, width, height), {c.category_name: float(c.score) for c in scores})
+            for points, scores in zip(result.face_landmarks, shapes, strict=True)
         ]
 
 

@@ -102,6 +102,7 @@ class HeadModel(nn.Module):
         scales = file.albedo_scales[:, None, None, None] / 127.0
         directions = np.ascontiguousarray(np.moveaxis(file.albedo_dirs, -1, 1)) * scales.astype(np.float32)
         self._keep("_albedo_directions", directions)
+        self._known_topology: tuple[tuple[Tensor, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
 
     def _keep(self, name: str, array: np.ndarray) -> None:
         self.register_buffer(name, torch.tensor(array), persistent=False)
@@ -238,13 +239,29 @@ class HeadModel(nn.Module):
         vertices = self(code)
         if len(vertices) != 1:
             raise ValueError(f"expected the code of one face, found {len(vertices)}")
+        faces, uv, uv_faces = self._topology()
         return HeadMesh(
             vertices=vertices[0].cpu().numpy().astype(np.float32),
-            faces=self.faces.cpu().numpy().astype(np.int32),
-            uv=self.uv.cpu().numpy().astype(np.float32),
-            uv_faces=self.uv_faces.cpu().numpy().astype(np.int32),
+            faces=faces,
+            uv=uv,
+            uv_faces=uv_faces,
             landmarks=self.landmarks(vertices)[0].cpu().numpy().astype(np.float32),
         )
+
+    def _topology(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Faces, texture coordinates and their faces: the same arrays for every mesh, so that viewers know them again.
+
+        Kept as long as the buffers are the same: a restricted copy has others.
+        """
+        buffers, known = (self.faces, self.uv, self.uv_faces), self._known_topology
+        if known is None or any(kept is not now for kept, now in zip(known[0], buffers, strict=True)):
+            arrays = (
+                self.faces.cpu().numpy().astype(np.int32),
+                self.uv.cpu().numpy().astype(np.float32),
+                self.uv_faces.cpu().numpy().astype(np.int32),
+            )
+            known = self._known_topology = (buffers, arrays)
+        return known[1]
 
 
 def _as_rows(directions: np.ndarray) -> np.ndarray:

@@ -54,10 +54,14 @@ class FaceCoder(Protocol):
 
     Attributes:
         needs_pixels: whether its followers look at the crop's picture; where none does, none is cut out.
+        needs_scores: whether they look at the detector's scores; where none does, the detector need not make them.
     """
 
     @property
     def needs_pixels(self) -> bool: ...
+
+    @property
+    def needs_scores(self) -> bool: ...
 
     def follow(self) -> FaceFollower: ...
 
@@ -73,7 +77,7 @@ class FittedCoder:
         FitError: the head model has no landmarks.
     """
 
-    needs_pixels = False
+    needs_pixels, needs_scores = False, True
 
     def __init__(self, head: HeadModel, priors: FitPriors | None = None) -> None:
         self._head, self._priors = head, priors or FitPriors()
@@ -118,7 +122,7 @@ class EncodedCoder:
         ModelFileError: the encoder's codes are not of this head model.
     """
 
-    needs_pixels = True
+    needs_pixels, needs_scores = True, False
 
     def __init__(self, encoder: EncoderRuntime, head: HeadModel) -> None:
         from fields_core.fitting.encoded_fit import EncodedFit  # 180 MB of libraries that a fit does not need

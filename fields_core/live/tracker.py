@@ -62,7 +62,7 @@ class Tracker:
         self._met = 0
         self._last: Frame | None = None
         self._owns_detector = detector is None
-        self._detector = detector or FaceDetector(landmarker, max_faces, mode="video")
+        self._detector = detector or FaceDetector(landmarker, max_faces, mode="video", scores=self._coder.needs_scores)
 
     @property
     def settings(self) -> TrackerSettings:

@@ -32,7 +32,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @compiled
-def _draw_rows(points, faces, first_row, last_row, depth, pix_to_face):  # type: ignore[no-untyped-def]
+def draw_rows(points, faces, first_row, last_row, depth, pix_to_face):  # type: ignore[no-untyped-def]
     """Draw the faces' pixels of rows first_row..last_row - 1.
 
     Args:
@@ -149,8 +149,8 @@ class CpuRasterizer:
             for band in range(bands)
         ]
         if min(threads, len(jobs)) < 2:
-            valid = [_draw_rows(*job) for job in jobs]
+            valid = [draw_rows(*job) for job in jobs]
         else:
             with ThreadPoolExecutor(threads) as pool:
-                valid = list(pool.map(lambda job: _draw_rows(*job), jobs))
+                valid = list(pool.map(lambda job: draw_rows(*job), jobs))
         return all(valid)

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from fields_app.panels.head_scene import smooth_normals
 from fields_app.panels.viewport import Viewport
 from fields_app.session import Session
+from fields_core.render.sketch import compile_sketch
 from tests.app.engines import FakeEngine
 
 
@@ -167,3 +168,90 @@ def test_the_image_backend_works_without_any_display() -> None:
     environment["QT_QPA_PLATFORM"] = "offscreen"
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+
+
+class TestSketch:
+    """While it moves, the image backend draws without VTK; nobody shall see that."""
+
+    @pytest.fixture
+    def moving(self, session: Session, qtbot: QtBot) -> Iterator[Viewport]:
+        viewport = Viewport(session)
+        qtbot.addWidget(viewport)
+        viewport.resize(420, 420)
+        viewport.show()
+        viewport.start("image")
+        qtbot.waitExposed(viewport)
+        compile_sketch()
+        viewport.scene.sketching = True
+        yield viewport
+        viewport.stop()
+
+    def both(self, viewport: Viewport) -> tuple[np.ndarray, np.ndarray]:
+        """The same moment drawn by VTK and by the sketch, same size."""
+        scene, backend = viewport.scene, viewport.backend
+        scene.set_smooth(False)
+        backend.set_rough(True)
+        vtk = np.array(backend._rendered()[..., :3], np.int32)
+        sketched = scene.sketched(vtk.shape[1], vtk.shape[0])
+        assert sketched is not None
+        return vtk, np.array(sketched[..., :3], np.int32)
+
+    @pytest.mark.parametrize("mode", [0, 1])
+    @pytest.mark.parametrize("yaw", [0.0, 50.0, 180.0])
+    def test_it_looks_as_vtk_does(self, moving: Viewport, mode: int, yaw: float) -> None:
+        moving.set_mode(mode)
+        moving.set_light(30.0, 20.0)
+        moving.look(yaw, 15.0)
+        vtk, sketched = self.both(moving)
+        assert differ(vtk, sketched) < 0.01
+        assert np.abs(vtk - sketched).mean() < 1.5
+        assert np.ptp(sketched) > 60  # there is something to see
+
+    def test_new_points_show_in_both(self, moving: Viewport, session: Session, engine: FakeEngine) -> None:
+        _, before = self.both(moving)
+        code = session.code
+        assert code is not None
+        for parameter in engine.parameters:
+            if parameter.key in ("jawOpen", "mouthPucker", "cheekPuff"):
+                code = parameter.write(code, 1.0)
+        session.set_mesh("", engine.head.mesh(code))
+        vtk, after = self.both(moving)
+        assert differ(before, after) > 0.005
+        assert differ(vtk, after) < 0.01
+
+    def test_while_it_moves_vtk_is_not_asked(
+        self, moving: Viewport, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rendered = []
+        original = moving.backend._rendered
+        monkeypatch.setattr(moving.backend, "_rendered", lambda: rendered.append(0) or original())
+        for _ in range(5):
+            moving.scene.orbit(5.0, 0.0)
+            moving._draw()
+            moving.backend._upside_down()
+        assert rendered == []
+        qtbot.waitUntil(lambda: bool(rendered), timeout=3000)  # at rest it is drawn in full
+
+    def test_what_only_vtk_can_draw_is_left_to_it(self, moving: Viewport) -> None:
+        scene = moving.scene
+        moving.set_mode(2)
+        assert scene.sketched(64, 64) is None
+        moving.set_mode(0)
+        assert scene.sketched(64, 64) is not None
+        scene.set_landmarks(True)
+        assert scene.sketched(64, 64) is None
+        scene.set_landmarks(False)
+        mesh = moving._session.mesh
+        assert mesh is not None
+        scene.set_distances(np.zeros(len(mesh.vertices)), 1.0)
+        assert scene.sketched(64, 64) is None
+        scene.set_distances(None)
+        scene.show_companion(mesh, None)
+        assert scene.sketched(64, 64) is None
+        scene.show_companion(None, None)
+        assert scene.sketched(64, 64) is not None
+
+    def test_a_picture_to_keep_is_vtk_s(self, moving: Viewport) -> None:
+        moving.scene.orbit(20.0, 0.0)
+        moving._draw()
+        assert moving.picture(transparent=False).width() == moving.backend.widget.width()
