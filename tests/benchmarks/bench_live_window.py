@@ -2,6 +2,9 @@
 
 The training is a real one, started as the window starts it, on rendered heads that are made first.
 
+    python -m tests.benchmarks.bench live_window
+    python -m tests.benchmarks.bench_live_window 30 CLIP     memory: half an hour of a clip in the window
+
 One face, 640 x 480, 30 frames/s, in a process of its own on a virtual display where there is none. A head counts as
 shown when its picture has been painted. What the window's own thread works for each frame says how smooth the window
 stays on a machine of any speed.
@@ -15,7 +18,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -23,10 +28,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.bench import Row
+from tests.benchmarks.bench_memory import _resident
 
 _RATE = 30.0
 _SECONDS = 10.0
 _SETTLED = 4.0  # seconds for what the window does once, at its start
+_SOAKED = 30.0
+_MOST_HEADS = 10_000
 _LOOK_MS = 20
 _TURN_MS = 5  # between two questions whether the event loop turns
 _HEADS = 32  # rendered to train on
@@ -111,67 +119,108 @@ def _training() -> Iterator[None]:
             supervisor.discard()
 
 
+class _Window:
+    """The whole window with its live panel, and when each head was painted.
+
+    Attributes:
+        painted: moments (`time.perf_counter`) when a frame was read and when its head was on the screen.
+        turns: milliseconds between two turns of the event loop.
+    """
+
+    def __init__(self) -> None:
+        from fields_app import app, bootstrap, style
+
+        bootstrap.import_core()
+        from PySide6.QtCore import QElapsedTimer, QSettings, QTemporaryDir, QTimer
+        from PySide6.QtWidgets import QApplication
+
+        from fields_app.controllers.core_engine import CoreEngine
+        from fields_app.panels import viewport_backends
+        from fields_app.settings import Settings
+
+        self._application = QApplication([])
+        style.apply(self._application)
+        self._scratch = QTemporaryDir()
+        settings = Settings(QSettings(self._scratch.filePath("settings.ini"), QSettings.Format.IniFormat))
+        settings.recovery_folder = Path(self._scratch.filePath("recovery"))
+        settings.preferences = replace(settings.preferences, viewport="image")
+        engine = CoreEngine()
+        self.workbench = app.Workbench(lambda: engine, settings)
+        self.workbench.window.resize(1480, 900)
+        self.workbench.show()
+        view = self.workbench.live_view
+        self.painted: deque[tuple[float, float]] = deque(maxlen=_MOST_HEADS)
+
+        class Painted(viewport_backends._Picture):  # type: ignore[misc,valid-type]
+            def paintEvent(picture, event: Any) -> None:  # noqa: N805
+                super().paintEvent(event)
+                shot = view.shot
+                if shot is not None and (not self.painted or self.painted[-1][0] != shot.result.captured):
+                    self.painted.append((shot.result.captured, time.perf_counter()))
+
+        viewport_backends._Picture = Painted  # type: ignore[misc]
+        _until(lambda: self.workbench.session.rest is not None)
+        self.turns, self._clock, self._turn = list[float](), QElapsedTimer(), QTimer()
+        self._turn.timeout.connect(self._turned)
+
+    def start(self, choice: Any, source: Any = None) -> None:
+        """Open a source and wait until all that happens once has happened.
+
+        Args:
+            choice: `SourceChoice`.
+            source: opened instead; None: what the window itself makes of the choice.
+        """
+        if source is not None:
+            self.workbench.live.make_source = lambda choice, size: source
+        self.workbench.live_menu.panel_action.setChecked(True)
+        self.workbench.live.start(choice)
+        _until(lambda: len(self.painted) > 60)  # the identity is locked
+        self.run(_SETTLED)
+
+    def run(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        _until(lambda: time.monotonic() > end, seconds + 60.0)
+
+    def count_turns(self) -> None:
+        self._clock.start()
+        self._turn.start(_TURN_MS)
+
+    def close(self) -> float:
+        """Seconds until all threads of the run had ended; the window is closed then."""
+        self._turn.stop()
+        begun = time.monotonic()
+        self.workbench.live.stop()
+        ended = time.monotonic()
+        self.workbench.window.may_close = lambda: True  # type: ignore[method-assign]
+        self.workbench.window.close()
+        self.workbench.stop()
+        return ended - begun
+
+    def _turned(self) -> None:
+        self.turns.append(self._clock.nsecsElapsed() / 1e6)
+        self._clock.start()
+
+
 def _run() -> None:
-    from fields_app import app, bootstrap, style
-
-    bootstrap.import_core()
-    from PySide6.QtCore import QElapsedTimer, QSettings, QTemporaryDir, QTimer
-    from PySide6.QtWidgets import QApplication
-
-    from fields_app.controllers.core_engine import CoreEngine
     from fields_app.live_settings import SourceChoice
-    from fields_app.panels import viewport_backends
-    from fields_app.settings import Settings
     from fields_core.live.clip import MemoryClip
     from fields_core.live.simulated import SimulatedCamera
     from tests.benchmarks.bench_live import _moving
 
-    application = QApplication([])
-    style.apply(application)
-    scratch = QTemporaryDir()
-    settings = Settings(QSettings(scratch.filePath("settings.ini"), QSettings.Format.IniFormat))
-    settings.recovery_folder = Path(scratch.filePath("recovery"))
-    settings.preferences = replace(settings.preferences, viewport="image")
-    engine = CoreEngine()
-    workbench = app.Workbench(lambda: engine, settings)
-    workbench.window.resize(1480, 900)
-    workbench.show()
-    view, camera = workbench.live_view, SimulatedCamera(MemoryClip(_moving(60), _RATE))
-    painted: list[tuple[float, float]] = []
-
-    class Painted(viewport_backends._Picture):  # type: ignore[misc,valid-type]
-        def paintEvent(self, event: Any) -> None:
-            super().paintEvent(event)
-            if view.shot is not None and (not painted or painted[-1][0] != view.shot.result.captured):
-                painted.append((view.shot.result.captured, time.perf_counter()))
-
-    viewport_backends._Picture = Painted  # type: ignore[misc]
-    _until(lambda: workbench.session.rest is not None)
-    workbench.live.make_source = lambda choice, size: camera
-    workbench.live_menu.panel_action.setChecked(True)
-    workbench.live.start(SourceChoice())
-    _until(lambda: len(painted) > 60)  # the identity is locked
-    settled = time.monotonic() + _SETTLED
-    _until(lambda: time.monotonic() > settled)
-    turns, clock = list[float](), QElapsedTimer()
-    clock.start()
-    turn = QTimer()
-    turn.timeout.connect(lambda: turns.append(clock.nsecsElapsed() / 1e6) or clock.start())  # type: ignore[func-returns-value]
-    turn.start(_TURN_MS)
-    before, missed, first = view.counters, camera.missed, len(painted)
+    window, camera = _Window(), SimulatedCamera(MemoryClip(_moving(60), _RATE))
+    view = window.workbench.live_view
+    window.start(SourceChoice(), camera)
+    window.count_turns()
+    before, missed, first = view.counters, camera.missed, len(window.painted)
     mine, all_mine = time.thread_time(), time.process_time()
-    end = time.monotonic() + _SECONDS
-    _until(lambda: time.monotonic() > end)
+    window.run(_SECONDS)
     mine, all_mine = time.thread_time() - mine, time.process_time() - all_mine
-    workbench.live._look()
+    window.workbench.live._look()
     after = view.counters
     assert before is not None
     assert after is not None
-    heads = painted[first:]
+    heads = list(window.painted)[first:]
     late = sorted(1e3 * (shown - captured) for captured, shown in heads)
-    turn.stop()
-    stopping = time.monotonic()
-    workbench.live.stop()
     run = _Run(
         tracked=after.tracked - before.tracked,
         lost=after.dropped - before.dropped + camera.missed - missed,
@@ -179,14 +228,31 @@ def _run() -> None:
         p95=late[int(0.95 * (len(late) - 1))],
         work=1e3 * mine / len(heads),
         whole=1e3 * all_mine / len(heads),
-        held=sorted(turns)[int(0.95 * (len(turns) - 1))],
-        stopped=time.monotonic() - stopping,
+        held=sorted(window.turns)[int(0.95 * (len(window.turns) - 1))],
         coder=view.coder,
+        stopped=window.close(),
     )
-    workbench.window.may_close = lambda: True
-    workbench.window.close()
-    workbench.stop()
     sys.stdout.write(json.dumps(asdict(run)) + "\n")
+
+
+def _soak(minutes: float, clip: Path) -> None:
+    """Show a clip again and again, as a user would; a line a minute with memory and heads painted."""
+    from fields_app.live_settings import SourceChoice, SourceKind
+
+    window = _Window()
+    window.start(SourceChoice(SourceKind.FILE, str(clip), clip.name))
+    window.run(_SOAKED)  # the emotion trail is full then
+    first, start, painted = _resident(), time.monotonic(), 0
+    while (left := start + 60.0 * minutes - time.monotonic()) > 0.0:
+        window.painted.clear()
+        window.run(min(left, 60.0))
+        painted += len(window.painted)
+        sys.stdout.write(f"{(time.monotonic() - start) / 60.0:.1f} min {_resident():.1f} MB {painted} heads painted\n")
+        sys.stdout.flush()
+    last = _resident()
+    stopped = window.close()
+    left_over = [thread.name for thread in threading.enumerate() if thread.name.startswith("fields-")]
+    sys.stdout.write(f"{first:.1f} to {last:.1f} MB; ended in {stopped:.1f} s, threads left: {left_over}\n")
 
 
 def _until(condition: Any, seconds: float = 120.0) -> None:
@@ -203,4 +269,7 @@ def _until(condition: Any, seconds: float = 120.0) -> None:
 
 
 if __name__ == "__main__":
-    _run()
+    if len(sys.argv) > 1:
+        _soak(float(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        _run()
