@@ -52,6 +52,9 @@ def add_parser(measures: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--only", metavar="NAMES", help="some variants only, separated by commas: full,no-direct-3d,..."
     )
     parser.add_argument("--rendered", type=int, default=300, metavar="N", help="heads to render (default 300)")
+    parser.add_argument(
+        "--photos", type=int, default=4000, metavar="N", help="at most so many for a probe to learn from (default 4000)"
+    )
     parser.add_argument("--head", metavar="FILE", help="another head model (.npz)")
     add_out(parser)
     parser.set_defaults(run=run)
@@ -61,17 +64,18 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Train what is missing, measure everything, and show the table."""
     check_out(arguments)
     runs = writable_folder(arguments.runs)
-    if arguments.seeds < 1 or arguments.rendered < 2:
+    if arguments.seeds < 1 or arguments.rendered < 2 or arguments.photos < 1:
         raise SettingsError(
             "Too little to measure with",
-            expected="--seeds of at least 1, --rendered of at least 2",
-            found=f"{arguments.seeds} and {arguments.rendered}",
+            expected="--seeds and --photos of at least 1, --rendered of at least 2",
+            found=f"{arguments.seeds}, {arguments.photos} and {arguments.rendered}",
         )
     terminal.note("Loading ...")
     from fields_core.cli.train import tell
     from fields_core.data.shards import ShardSet
     from fields_core.evaluation.ablation import AblationPlan, planned_runs, train_runs
-    from fields_core.evaluation.ablation_report import AblationScorer, ablation_tables, score_run
+    from fields_core.evaluation.ablation_report import ablation_tables
+    from fields_core.evaluation.ablation_scores import AblationScorer, evenly, score_run
     from fields_core.evaluation.results import write_result
     from fields_core.head import load_head
 
@@ -82,13 +86,14 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         _config(arguments), Path(arguments.data).expanduser(), start, runs, variants, arguments.seeds, head_file
     )
     paths = [[Path(name).expanduser() for name in names] for names in (arguments.train, arguments.test)]
-    train, test = (ShardSet(shards) for shards in paths)
-    data = "; ".join(", ".join(path.name for path in shards) for shards in paths)
+    train, test = evenly(ShardSet(paths[0]), arguments.photos), ShardSet(paths[1])
+    data = "; ".join([", ".join(path.name for path in shards) for shards in paths] + [f"{len(train)} to learn from"])
     token = CancelToken()
-    facts = _facts(plan, *paths)
+    facts = _facts(plan, paths[0], len(train), paths[1])
     tables: tuple[Table, ...] = ()
     with interrupts(token), terminal.progress() as progress:
-        scorer = AblationScorer(load_head(head_file), train, test, data, arguments.rendered, progress.show_or_tell)
+        head, kept = load_head(head_file), runs / "rendered-heads.npz"
+        scorer = AblationScorer(head, train, test, data, arguments.rendered, kept, progress.show_or_tell)
         try:
             first = scorer.score(start, runs / "start-scores.json", token)
             scored = []
@@ -122,20 +127,20 @@ def _variants(only: str | None) -> tuple[Variant, ...]:
     return chosen_variants(parse_choices(only, tuple(variant.name for variant in VARIANTS), "variant"))
 
 
-def _facts(plan: AblationPlan, train: Sequence[Path], test: Sequence[Path]) -> list[Fact]:
-    from fields_core.evaluation.ablation import file_digest
+def _facts(plan: AblationPlan, train: Sequence[Path], photos: int, test: Sequence[Path]) -> list[Fact]:
+    from fields_core.evaluation.ablation import data_shards, file_digest
     from fields_core.evaluation.rendered import HELD_OUT_SEED
     from fields_core.evaluation.results import Fact
 
     config, seeds = plan.config, range(plan.config.seed, plan.config.seed + plan.seeds)
     budget = f"{config.a.steps} steps A and {config.b.steps} steps B of {config.batch_size} samples in every run"
-    shards = sorted(path.name for path in plan.data.glob("*.tar"))
+    shards = [path.name for path in data_shards(plan)]
     return [
         Fact("start", f"{plan.start} (SHA-256 {file_digest(plan.start)[:12]})"),
         Fact("budget", budget),
         Fact("seeds", f"{', '.join(map(str, seeds))} where repeated, else {seeds[0]}; rendered heads {HELD_OUT_SEED}"),
         Fact("trained on", ", ".join(shards)),
-        Fact("probes trained on", ", ".join(path.name for path in train)),
+        Fact("probes trained on", f"{photos} photos of " + ", ".join(path.name for path in train)),
         Fact("tested on", ", ".join(path.name for path in test)),
         Fact("configuration", json.dumps(dataclasses.asdict(config))),
     ]

@@ -182,10 +182,17 @@ def file_digest(path: Path) -> str:
         raise SettingsError(f"{path} cannot be read", found=error.strerror or str(error)) from error
 
 
+def data_shards(plan: AblationPlan) -> list[Path]:
+    """What the runs read: all shards of the folder, or those of the data sets that the configuration names."""
+    names = plan.config.data.sources
+    found = sorted(path for path in plan.data.glob("*.tar") if not path.name.startswith("."))  # those are in the making
+    return [path for path in found if not names or path.name.rpartition("-")[0] in names]
+
+
 def _claim(plan: AblationPlan) -> None:
     """Write down what the runs of a folder have in common, or compare with it: runs are only worth a comparison if
     start and data are the same."""
-    shards = sorted((path.name, path.stat().st_size) for path in plan.data.glob("*.tar"))
+    shards = [(path.name, path.stat().st_size) for path in data_shards(plan)]
     common: dict[str, Any] = {
         "start": file_digest(plan.start),
         "data": [list(shard) for shard in shards],

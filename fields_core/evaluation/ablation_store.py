@@ -35,7 +35,8 @@ def read_ablation(path: Path) -> Result:
 def _collected(folder: Path) -> Result:
     """From the scores beside the checkpoints; the table of an interrupted command may be gone or not be there yet."""
     from fields_core.evaluation.ablation import VARIANTS
-    from fields_core.evaluation.ablation_report import ScoredRun, Scores, ablation_tables
+    from fields_core.evaluation.ablation_report import ablation_tables
+    from fields_core.evaluation.ablation_scores import ScoredRun, Scores
 
     def scores(path: Path) -> Scores:
         stored = json.loads(path.read_text("utf-8"))["scores"]

@@ -47,6 +47,8 @@ class ProbePlan:
     """None leaves the network out."""
     seeds: int = 3
     """Trainings of each network; the linear probe needs one."""
+    codes: tuple[str, ...] = tuple(_PARTS)
+    """Which parts of the codes the linear probes read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +109,7 @@ def evaluate_emotion(
         Cancelled: the token was cancelled.
     """
     natural = measure_naturalness(heads, head)
-    readings = _linear_readings(train, test, progress, token)
+    readings = _linear_readings(train, test, plan.codes, progress, token)
     if plan.network is not None:
         readings += _network_readings(train, test, plan.network, plan.seeds, progress, token)
     if branch is not None:
@@ -125,16 +127,16 @@ def features(codes: FaceCode, which: str) -> NDArray[np.float32]:
 
 
 def _linear_readings(
-    train: CodedPhotos, test: CodedPhotos, progress: ProgressCallback, token: CancelToken
+    train: CodedPhotos, test: CodedPhotos, parts: Sequence[str], progress: ProgressCallback, token: CancelToken
 ) -> list[Reading]:
     readings = []
-    for which in _PARTS:
+    for which in parts:
         for balanced in (False, True):
             token.raise_if_cancelled()
             probe = train_linear_probe(features(train.codes, which), train.labels, len(Emotion), balanced=balanced)
             answer = probe.predict(features(test.codes, which))
             readings.append(_reading(which, LINEAR, balanced, [answer], test))
-            progress(Progress(len(readings), 2 * len(_PARTS), "Linear probes"))
+            progress(Progress(len(readings), 2 * len(parts), "Linear probes"))
     return readings
 
 

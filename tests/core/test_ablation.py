@@ -3,17 +3,19 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fields_core.cli import main
 from fields_core.data.shards import ShardSet, shard_path
 from fields_core.datatypes import FaceCode, FaceCrop
 from fields_core.encoder.checkpoint import load_checkpoint
 from fields_core.errors import SettingsError
-from fields_core.evaluation import ablation_report
+from fields_core.evaluation import rendered_file
 from fields_core.evaluation.ablation import (
     VARIANTS,
     AblationPlan,
@@ -22,7 +24,8 @@ from fields_core.evaluation.ablation import (
     planned_runs,
     train_runs,
 )
-from fields_core.evaluation.ablation_report import AblationScorer, ScoredRun, Scores, ablation_tables
+from fields_core.evaluation.ablation_report import ablation_tables
+from fields_core.evaluation.ablation_scores import AblationScorer, ScoredRun, Scores, evenly
 from fields_core.evaluation.rendered import RenderedHeads
 from fields_core.evaluation.results import Spread
 from fields_core.progress import Cancelled, CancelToken
@@ -136,7 +139,7 @@ def test_an_interrupted_ablation_goes_on_within_the_run(data: Path, start: Path,
 
 
 def scores(accuracy: float, ratio: float) -> Scores:
-    return Scores(accuracy, 0.5, accuracy, 0.5, 0.6, 0.6, ratio, ratio, 0.9, 0.8, 0.03, 1.2)
+    return Scores(accuracy, 0.5, 0.5, accuracy, 0.5, 0.5, 0.6, 0.6, 0.6, ratio, ratio, 0.9, 0.8, 0.03, 1.2)
 
 
 def scored(name: str, *pairs: tuple[float, float]) -> list[ScoredRun]:
@@ -151,7 +154,7 @@ def test_the_table_has_mean_and_spread_and_judges_the_claims() -> None:
         *scored("plain-cross-entropy", (0.81, 1.3), (0.80, 1.31), (0.82, 1.32)),
         *scored("one-step", (0.5, 1.5)),
     ]
-    table, claims, every = ablation_tables(scores(math.nan, 0.8), runs)
+    table, differences, claims, verdicts, every = ablation_tables(scores(math.nan, 0.8), runs)
     assert [row[:2] for row in table.rows] == [
         ("(the common start)", 0),
         ("full", 3),
@@ -162,18 +165,62 @@ def test_the_table_has_mean_and_spread_and_judges_the_claims() -> None:
     accuracy = table.rows[1][2]
     assert isinstance(accuracy, Spread)
     assert (accuracy.mean, accuracy.deviation) == (pytest.approx(0.81), pytest.approx(0.01))
-    verdicts = {(row[0], row[1]): row[-1] for row in claims.rows}
-    assert verdicts[("direct 3D", "branch accuracy")] == "better"
-    assert verdicts[("direct 3D", "|intensity ratio - 1|")] == "better"
-    assert verdicts[("intensity-aware loss", "branch accuracy")] == "undecided"
-    assert verdicts[("intensity-aware loss", "|intensity ratio - 1|")] == "better"
+    less = {row[0]: row[2] for row in differences.rows}
+    assert [(name, spread.runs) for name, spread in less.items() if isinstance(spread, Spread)] == [
+        ("without direct 3D", 3),
+        ("plain cross entropy", 3),
+        ("one step instead of two", 1),
+    ]
+    assert isinstance(paired := less["without direct 3D"], Spread)
+    # .70 - .80, .71 - .82, .72 - .81: of the same seed, not of the means
+    assert (paired.mean, paired.deviation) == (pytest.approx(-0.1), pytest.approx(0.01))
+    found = {(row[0], row[1]): row[-1] for row in claims.rows}
+    assert found[("direct 3D", "branch accuracy")] == "better"
+    assert found[("direct 3D", "|intensity ratio - 1|")] == "better"
+    assert found[("the intensity-aware loss", "branch accuracy")] == "undecided"
+    assert found[("the intensity-aware loss", "|intensity ratio - 1|")] == "better"
+    assert [str(row[-1]).partition(":")[0] for row in verdicts.rows] == ["yes", "not shown"]
+    assert verdicts.rows[1][-1] == (
+        "not shown: with the intensity-aware loss accuracy differs by no more than chance and the intensity ratio "
+        "comes closer to 1"
+    )
     assert len(every.rows) == len(runs)
 
 
 def test_a_single_run_decides_nothing() -> None:
     runs = [*scored("full", (0.9, 1.0)), *scored("no-direct-3d", (0.5, 0.5))]
-    _, claims, _ = ablation_tables(scores(0.1, 1.0), runs)
+    _, _, claims, verdicts, _ = ablation_tables(scores(0.1, 1.0), runs)
     assert {row[-1] for row in claims.rows} == {"undecided"}
+    assert [str(row[-1]).partition(":")[0] for row in verdicts.rows] == ["not shown"]
+
+
+def test_two_pairs_must_differ_much_more_than_among_themselves() -> None:
+    """Student's t of one degree of freedom is 12.7: .05 and .07 are .06 +- .127 apart, .060 and .061 are sure."""
+    start = scores(0.1, 1.0)
+    for apart, verdict in (((0.05, 0.07), "undecided"), ((0.060, 0.061), "better")):
+        runs = [*scored("full", *((0.5 + a, 1.0) for a in apart)), *scored("no-direct-3d", (0.5, 1.0), (0.5, 1.0))]
+        claims = ablation_tables(start, runs)[2]
+        assert claims.rows[0][-1] == verdict
+
+
+def test_a_part_that_harms_is_said_to() -> None:
+    runs = [
+        *scored("full", (0.60, 1.30), (0.61, 1.31), (0.62, 1.32)),
+        *scored("no-direct-3d", (0.70, 1.01), (0.712, 1.0), (0.72, 1.01)),
+    ]
+    verdicts = ablation_tables(scores(0.1, 1.0), runs)[3]
+    assert verdicts.rows[0][-1] == (
+        "not shown: with direct 3D accuracy falls and the intensity ratio goes further from 1"
+    )
+
+
+def test_at_most_so_many_samples_evenly_spread() -> None:
+    class Numbers(list[int]):
+        pass
+
+    chosen = evenly(Numbers(range(10)), 4)  # type: ignore[arg-type]
+    assert [chosen[n] for n in range(len(chosen))] == [0, 3, 6, 9]
+    assert len(evenly(Numbers(range(3)), 4)) == 3  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -195,7 +242,7 @@ def made_up_heads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         )
         return RenderedHeads(crops, truth, np.zeros(count, np.int64), np.full((count, 2), np.nan), 0.003, 0)
 
-    monkeypatch.setattr(ablation_report, "render_heads", heads)
+    monkeypatch.setattr(rendered_file, "render_heads", heads)
     return calls
 
 
@@ -206,7 +253,7 @@ def test_scores_are_remembered_until_the_conditions_change(
     memory = tmp_path / "scores.json"
 
     def scorer(words: str) -> AblationScorer:
-        return AblationScorer(egg(), photos, photos, words, 6, ignore)
+        return AblationScorer(egg(), photos, photos, words, 6, tmp_path / "heads.npz", ignore)
 
     first = scorer("these photos").score(start, memory, CancelToken())
     assert math.isnan(first.branch_accuracy)  # pretraining has trained none
@@ -215,8 +262,26 @@ def test_scores_are_remembered_until_the_conditions_change(
     again = scorer("these photos").score(start, memory, CancelToken())
     assert str(again) == str(first)
     assert len(made_up_heads) == 1
-    scorer("other photos").score(start, memory, CancelToken())
-    assert len(made_up_heads) == 2
+    other = scorer("other photos").score(start, memory, CancelToken())
+    assert str(other) == str(first)  # they are the same under another name, and so are the heads, read from their file
+    assert len(made_up_heads) == 1
+
+
+def test_rendered_heads_are_kept_until_others_are_asked_for(tmp_path: Path, made_up_heads: list[int]) -> None:
+    path, head = tmp_path / "heads.npz", egg()
+    made, kept = (rendered_file.kept_heads(path, head, 6, ignore, CancelToken()) for _ in range(2))
+    assert made_up_heads == [6]
+    assert len(kept.crops) == 6
+    for one, other in zip(made.crops, kept.crops, strict=True):
+        assert np.array_equal(one.image, other.image)
+        assert np.array_equal(one.landmarks, other.landmarks)
+    assert all(torch.equal(getattr(made.truth, f.name), getattr(kept.truth, f.name)) for f in fields(FaceCode))
+    assert (made.intensity_scale, made.unseen) == (kept.intensity_scale, kept.unseen)
+    assert np.array_equal(made.labels, kept.labels)
+    rendered_file.kept_heads(path, head, 7, ignore, CancelToken())
+    path.write_bytes(b"half a file")
+    rendered_file.kept_heads(path, head, 7, ignore, CancelToken())
+    assert made_up_heads == [6, 7, 7]
 
 
 def test_the_command_trains_measures_and_goes_on_where_it_was(

@@ -70,7 +70,7 @@ class TestFolder:
         write_scores(tmp_path / "full-seed1" / "scores.json", 0.8)
         write_scores(tmp_path / "no-emotion-seed0" / "scores.json", math.nan)
         write_scores(tmp_path / "something-else" / "scores.json", 0.1)
-        table, every = (table for table in read_ablation(tmp_path).tables if table.title != "What is claimed")
+        table, *_, every = read_ablation(tmp_path).tables
         rows = {row[0]: row for row in table.texts()}
         assert rows["full"][:3] == ["full", "2", "0.700 ± 0.141"]
         assert rows["without emotion"][2] == "–"
