@@ -190,7 +190,7 @@ def _text(cell: Cell, form: str) -> str:
         return _NOTHING
     if isinstance(cell, Spread):
         alone = _text(cell.mean, form)
-        return f"{alone} ± {cell.deviation:{form}}" if math.isfinite(cell.deviation) else alone
+        return f"{alone} ± {cell.deviation:{form.lstrip('+')}}" if math.isfinite(cell.deviation) else alone
     return f"{cell:{form}}" if isinstance(cell, float) else str(cell)
 
 
