@@ -61,9 +61,11 @@ class LandmarkModel(nn.Module):
         Returns:
             (B, L, 3) metres, model frame.
         """
-        away = torch.addmm(self.template.reshape(1, -1), units, self.directions).view(len(units), -1, 3)
-        joint = self.root + units @ self.root_directions
-        return _turned(away, rotation) + joint[:, None]
+        with torch.autocast(units.device.type, enabled=False):  # bfloat16 knows the place of a landmark to a millimetre
+            units, rotation = units.to(self.template.dtype), rotation.to(self.template.dtype)
+            away = torch.addmm(self.template.reshape(1, -1), units, self.directions).view(len(units), -1, 3)
+            joint = self.root + units @ self.root_directions
+            return _turned(away, rotation) + joint[:, None]
 
 
 def _turned(points: Tensor, rotation: Tensor) -> Tensor:

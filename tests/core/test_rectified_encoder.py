@@ -209,6 +209,17 @@ def test_what_step_a_trains_leaves_pose_and_shape_alone(head: HeadModel, encoder
         assert torch.equal(getattr(before, name), getattr(after, name)), name
 
 
+def test_in_bfloat16_it_places_heads_nearly_as_in_float32(head: HeadModel, encoder: RectifiedEncoder) -> None:
+    points = seen(head, head.neutral_code(3)) + 0.01 * torch.randn(3, len(head.landmark_ids), 2)
+    images = torch.rand(3, 3, 224, 224)
+    with torch.no_grad():
+        exact = encoder(images, detected(head, points))
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = encoder(images, detected(head, points)).to(torch.float32)
+    for name, within in (("expression", 0.1), ("head_pose", 0.02), ("camera", 0.1)):
+        assert torch.allclose(getattr(rough, name), getattr(exact, name), atol=within), name
+
+
 def test_without_landmarks_it_says_so(encoder: RectifiedEncoder) -> None:
     with pytest.raises(ValueError, match="landmarks"):
         encoder(torch.rand(1, 3, 224, 224))
