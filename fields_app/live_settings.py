@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -135,6 +136,26 @@ class LiveSettings:
     @gains.setter
     def gains(self, gains: dict[str, float]) -> None:
         self._store.setValue("live/gains", json.dumps(gains))
+
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Lower and upper by unit; what is not named goes as far as the head model lets it."""
+        try:
+            read = json.loads(self._text("live/limits", "{}"))
+        except ValueError:
+            return {}
+        found = {}
+        for key, pair in read.items() if isinstance(read, dict) else ():
+            numbers = (
+                [float(value) for value in pair if isinstance(value, int | float)] if isinstance(pair, list) else []
+            )
+            if len(numbers) == 2 and all(map(math.isfinite, numbers)) and numbers[0] <= numbers[1]:
+                found[str(key)] = (numbers[0], numbers[1])
+        return found
+
+    @limits.setter
+    def limits(self, limits: dict[str, tuple[float, float]]) -> None:
+        self._store.setValue("live/limits", json.dumps(limits))
 
     @property
     def stream(self) -> StreamChoice:

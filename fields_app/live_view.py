@@ -54,7 +54,7 @@ class LiveView(QObject):
         run_changed: started, opened, lost, ended.
         shot_changed: another frame is on show.
         counters_changed: a few times a second.
-        switches_changed: frozen, recording or streaming; or what is held.
+        switches_changed: frozen, paused, recording or streaming; or what is held.
 
     Attributes:
         running: from start until the last thread has ended.
@@ -62,6 +62,8 @@ class LiveView(QObject):
         source: name and size of what is open.
         live: whether the source is a camera or a stream, not a clip.
         length: frames of a clip; 0 of what has no end.
+        rate: frames a second of a clip as it was recorded; 0 of what is no clip.
+        paused, speed, looping: what the clip does.
         coder: what makes the codes: "", "encoder" or "fit".
         shot: None before the first frame.
         shown_rate, shown_p95: frames a second on show, and seconds from camera to head (95 of 100 are quicker).
@@ -82,7 +84,8 @@ class LiveView(QObject):
         self.status = ""
         self.source = ""
         self.live = True
-        self.length = 0
+        self.length, self.rate = 0, 0.0
+        self.paused, self.speed, self.looping = False, 1.0, True
         self.coder = ""
         self.shot: LiveShot | None = None
         self.counters: LiveCounters | None = None

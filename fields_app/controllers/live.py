@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from fields_app.controllers.engine import Engine
+from fields_app.controllers.live_clip import LiveClip
 from fields_app.controllers.live_sharing import LiveSharing
 from fields_app.live_settings import LiveSettings, SourceChoice
 from fields_app.live_view import LiveShot, LiveView, LiveWish
@@ -43,6 +44,7 @@ class LiveController(QObject):
 
     Attributes:
         sharing: records and sends.
+        clip: steers what is played.
         make_source: makes the source of a choice for a wished size; tests bring their own.
         make_tracker: as `Tracker`, for the coder wished and settings; None is the real one.
     """
@@ -60,6 +62,7 @@ class LiveController(QObject):
     ) -> None:
         super().__init__(parent)
         self.sharing = LiveSharing(view, messages, settings, takes, self)
+        self.clip = LiveClip(view, self)
         self._view, self._session, self._messages, self._settings = view, session, messages, settings
         self.make_source: Callable[[SourceChoice, tuple[int, int]], FrameSource] = _make_source
         self.make_tracker: Callable[[str, TrackerSettings], Tracker] | None = None
@@ -143,6 +146,11 @@ class LiveController(QObject):
         self._settings.gains = dict(gains)
         self._configure()
 
+    def set_limits(self, limits: Mapping[str, tuple[float, float]]) -> None:
+        """Between what each unit may move; what is not named goes as far as the head model lets it."""
+        self._settings.limits = dict(limits)
+        self._configure()
+
     def calibrate(self) -> None:
         """The faces seen are said to be neutral."""
         if self._running:
@@ -165,12 +173,6 @@ class LiveController(QObject):
             self._view.frozen = frozen
             self._thread.freeze(frozen)
             self._view.switches_changed.emit()
-
-    def seek(self, number: int) -> None:
-        """Go on from another frame of a clip."""
-        seek = getattr(self._source, "seek", None)
-        if seek is not None:
-            seek(number)
 
     def hold(self, key: str, value: float) -> None:
         """A slider was grabbed: the tracker no longer moves this value."""
@@ -205,8 +207,9 @@ class LiveController(QObject):
         output = LiveOutput(self._painter.adjusted)
         self.sharing.begin(output, engine.head)
         self._source, self._said, self._broken = source, None, False
+        self.clip.begin(source)
         self._shown.clear()
-        view.frozen, view.held, view.streaming, view.length = False, {}, "", 0
+        view.frozen, view.held, view.streaming, view.length, view.rate = False, {}, "", 0, 0.0
         view.source, view.live, view.shot = source.name, source.live and not hasattr(source, "seek"), None
         self._locks_changed()
         settings, wish = self._tracker_settings(), self._settings.coder
@@ -237,7 +240,8 @@ class LiveController(QObject):
         assert self._engine is not None
         known = {*self._engine.head.expression_names, "jawOpen"}
         gains = {name: gain for name, gain in self._settings.gains.items() if name in known}
-        return TrackerSettings(calm=self._settings.calm, units=UnitSettings(gains=gains))
+        limits = {name: pair for name, pair in self._settings.limits.items() if name in known}
+        return TrackerSettings(calm=self._settings.calm, units=UnitSettings(gains, limits))
 
     def _configure(self) -> None:
         if self._running:
@@ -284,6 +288,7 @@ class LiveController(QObject):
                 size = "{} × {}".format(*pipeline.latest.frame.size)
                 view.source = self._source.name if self._source is not None else ""
                 view.length = int(getattr(self._source, "length", 0))
+                view.rate = self._source.frames_per_second / view.speed if self._source is not None else 0.0
                 self._messages.show_info(f"{view.source}, {size}")
             self._said = None
             view.set_run(True)
@@ -293,6 +298,7 @@ class LiveController(QObject):
             view.shown_rate = (len(moments) - 1) / max(moments[-1] - moments[0], 1e-6)
             view.shown_p95 = sorted(delays)[int(0.95 * (len(delays) - 1))]
         view.counters_changed.emit()
+        self.clip.look()
         self.sharing.look()
 
     def _end_run(self) -> None:
@@ -310,6 +316,7 @@ class LiveController(QObject):
         self.sharing.end()
         error = self._thread.pipeline.error if self._thread.pipeline is not None else None
         self._source = None
+        self.clip.begin(None)
         self._view.frozen, self._view.held = False, {}
         self._session.set_preview(None)
         self._view.set_shot(None)

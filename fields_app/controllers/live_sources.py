@@ -38,9 +38,9 @@ def make_source(choice: SourceChoice, size: tuple[int, int]) -> FrameSource:
         case SourceKind.STREAM:
             return StreamSource(choice.place)
         case SourceKind.FOLDER:
-            return Player(FolderSource(Path(choice.place), loop=True))
+            return Player(FolderSource(Path(choice.place), loop=True), stay=True)
         case SourceKind.FILE:
-            return Player(VideoSource(Path(choice.place), loop=True))
+            return Player(VideoSource(Path(choice.place), loop=True), stay=True)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,11 @@ class LiveMenu(QObject):
         panel.calibrate_requested.connect(live.calibrate)
         panel.identity_requested.connect(live.measure_identity)
         panel.frozen_toggled.connect(live.freeze)
-        panel.sought.connect(live.seek)
+        panel.clip.paused.connect(live.clip.pause)
+        panel.clip.sought.connect(live.clip.seek)
+        panel.clip.stepped.connect(live.clip.step)
+        panel.clip.speed_picked.connect(live.clip.set_speed)
+        panel.clip.loop_toggled.connect(live.clip.set_looping)
         panel.record_toggled.connect(live.sharing.record)
         panel.video_toggled.connect(lambda on: setattr(settings, "with_video", on))
         panel.stream_toggled.connect(self._stream)
@@ -187,8 +191,9 @@ class LiveMenu(QObject):
 
     def _ask_gains(self) -> None:
         units = [p for p in self._session.parameters if p.field == "expression" or p.key == "jawOpen"]
-        dialog = LiveGainsDialog(units, self._settings.gains, self._window)
+        dialog = LiveGainsDialog(units, self._settings.gains, self._settings.limits, self._window)
         dialog.changed.connect(self._controller.set_gains)
+        dialog.limits_changed.connect(self._controller.set_limits)
         dialog.finished.connect(dialog.deleteLater)
         dialog.show()
 

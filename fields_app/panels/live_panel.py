@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +21,7 @@ from fields_app import style
 from fields_app.live_settings import CODERS, OVERLAYS, SIZES, LiveSettings, SourceChoice, SourceKind
 from fields_app.live_view import LiveView
 from fields_app.panels.camera_view import CameraView
+from fields_app.panels.clip_controls import ClipControls
 from fields_app.panels.live_emotion import LiveEmotion
 from fields_app.panels.value_slider import ValueSlider
 from fields_app.parameters import Parameter
@@ -47,7 +47,6 @@ class LivePanel(QFrame):
         calm_changed(value), gains_requested()
         calibrate_requested(), identity_requested()
         frozen_toggled(on), snapshot_requested(), record_toggled(on), video_toggled(on), stream_toggled(on)
-        sought(frame): of a clip.
     """
 
     started = Signal(object)
@@ -69,7 +68,6 @@ class LivePanel(QFrame):
     record_toggled = Signal(bool)
     video_toggled = Signal(bool)
     stream_toggled = Signal(bool)
-    sought = Signal(int)
 
     def __init__(self, view: LiveView, settings: LiveSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,6 +76,7 @@ class LivePanel(QFrame):
         self._cameras: list[SourceChoice] = []
         self._chosen = settings.source
         self.camera = CameraView(view, self)
+        self.clip = ClipControls(view, self)
         self.emotion = LiveEmotion(view, self)
         self._make_source_row(settings)
         self._make_looks(settings)
@@ -118,9 +117,6 @@ class LivePanel(QFrame):
         self.sizes.setCurrentIndex(SIZES.index(settings.size))
         self.start_button = self._button(self.tr("Start"), self.tr("Open the source, or stop it (Ctrl+F5)"))
         self.start_button.setObjectName("primary")
-        self.position = QSlider(Qt.Orientation.Horizontal, self)
-        self.position.setAccessibleName(self.tr("Frame of the clip"))
-        self.position.setToolTip(self.tr("Frame of the clip on show"))
 
     def _make_looks(self, settings: LiveSettings) -> None:
         self.overlays = self._combo(self.tr("Overlay"), self.tr("What is drawn over the camera's picture"))
@@ -137,7 +133,9 @@ class LivePanel(QFrame):
         self.calm.set_value(settings.calm)
         self.calm.set_reference(0.5)
         self.calm.setToolTip(self.tr("Smoothing: 0 is raw and quick, 1 calm and late. Double click: the default"))
-        self.gains_button = self._button(self.tr("Gains …"), self.tr("How strongly each unit moves"))
+        self.gains_button = self._button(
+            self.tr("Units …"), self.tr("How strongly each unit moves, and how far it may go")
+        )
         self.neutral_button = self._button(
             self.tr("Set neutral"), self.tr("Look relaxed for a second: that face is neutral from now on (Ctrl+F6)")
         )
@@ -165,7 +163,7 @@ class LivePanel(QFrame):
         layout.setSpacing(style.SMALL)
         layout.addLayout(self._row(title, self.sources, self.sizes, self.start_button, wide=self.sources))
         layout.addWidget(self.camera, 1)
-        layout.addWidget(self.position)
+        layout.addWidget(self.clip)
         deeds = (self.freeze_button, self.snapshot_button, self.record_button, self.video_box, None, self.stream_button)
         layout.addLayout(self._row(*deeds))
         smoothing = self._label("soft", self.tr("Smoothing"))
@@ -181,7 +179,6 @@ class LivePanel(QFrame):
         self.start_button.clicked.connect(self.toggle)
         self.sources.activated.connect(self._source_activated)
         self.sizes.activated.connect(lambda _: self.camera_size_picked.emit(self.sizes.currentData()))
-        self.position.sliderMoved.connect(self.sought)
         self.overlays.activated.connect(lambda _: self.overlay_picked.emit(self.overlays.currentData()))
         self.coders.activated.connect(lambda _: self.coder_picked.emit(self.coders.currentData()))
         self.mirror_box.toggled.connect(self.mirror_toggled)
@@ -250,8 +247,6 @@ class LivePanel(QFrame):
         self.start_button.setEnabled(view.running or self.choice is not None)
         choice = self.choice
         self.sizes.setVisible(choice is not None and choice.kind is SourceKind.CAMERA)
-        self.position.setVisible(view.running and view.length > 1)
-        self.position.setRange(0, max(view.length - 1, 0))
         shown = view.running and view.shot is not None
         for button in (self.neutral_button, self.identity_button, self.freeze_button, self.snapshot_button,
                        self.record_button, self.stream_button):  # fmt: skip
@@ -265,8 +260,6 @@ class LivePanel(QFrame):
         shot = self._view.shot
         if (shot is not None) != self.snapshot_button.isEnabled():
             self._show_run()
-        if shot is not None and self.position.isVisible() and not self.position.isSliderDown():
-            self.position.setValue(shot.result.frame.number)
 
     def _show_switches(self) -> None:
         view = self._view

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import cv2
 
@@ -16,24 +17,35 @@ from fields_core.progress import CancelToken
 _NAP = 0.05  # seconds between looks at the stop sign while waiting
 
 
-class Player:
-    """A clip at its own rate, for watching: pause, seek, speed. Frames are delivered in order and none is left out.
+class PlayableClip(SeekableSource, Protocol):
+    """A clip that may start over after its end."""
 
-    Timestamps are those of the clip, so what is tracked does not depend on the speed.
+    loop: bool
+
+
+class Player:
+    """A clip at its own rate, for watching: pause, seek, step, speed, loop. No frame is left out or shown twice.
+
+    Timestamps are those of the clip, so what is tracked does not depend on the speed. Any thread may steer it.
 
     Args:
         clip: what to play; the player opens and closes it.
         speed: 1 = as recorded.
+        stay: at the end wait, paused, for a `seek` or for ``paused = False``, which begins again, instead of ending.
+
+    Attributes:
+        paused: no frame comes but those asked for by `seek` and `step`.
     """
 
     live = True
     mirrored = False
 
-    def __init__(self, clip: SeekableSource, speed: float = 1.0) -> None:
-        self._clip, self._token = clip, CancelToken()
+    def __init__(self, clip: PlayableClip, speed: float = 1.0, stay: bool = False) -> None:
+        self._clip, self._token, self._stay = clip, CancelToken(), stay
         self._speed = self._checked(speed)
         self._due = 0.0
         self._wished: int | None = None
+        self._shown = -1
         self.paused = False
 
     @property
@@ -53,6 +65,15 @@ class Player:
         return self._clip.length
 
     @property
+    def loop(self) -> bool:
+        """Whether it starts over after the last frame."""
+        return self._clip.loop
+
+    @loop.setter
+    def loop(self, on: bool) -> None:
+        self._clip.loop = on
+
+    @property
     def speed(self) -> float:
         return self._speed
 
@@ -63,25 +84,38 @@ class Player:
     def open(self, token: CancelToken | None = None) -> None:
         """Start at the first frame."""
         self._clip.open(token)
-        self._due, self._token = time.monotonic(), token or CancelToken()
+        self._due, self._token, self._shown = time.monotonic(), token or CancelToken(), -1
 
     def read(self) -> Frame | None:
         """The next frame when it is due; None at the end, or when the token was cancelled while it waited."""
-        while self._wished is None and (self.paused or time.monotonic() < self._due):
-            if self._token.cancelled:
+        while True:
+            while self._wished is None and (self.paused or time.monotonic() < self._due):
+                if self._token.cancelled:
+                    return None
+                left = _NAP if self.paused else self._due - time.monotonic()
+                time.sleep(min(max(left, 0.0), _NAP))
+            wished, self._wished = self._wished, None
+            if wished is not None:
+                self._clip.seek(wished)
+            frame = self._clip.read()
+            self._due = max(self._due + 1.0 / self.frames_per_second, time.monotonic() - 1.0 / self.frames_per_second)
+            if frame is not None:
+                self._shown = frame.number
+                return frame
+            if not self._stay:
                 return None
-            left = _NAP if self.paused else self._due - time.monotonic()
-            time.sleep(min(max(left, 0.0), _NAP))
-        wished, self._wished = self._wished, None
-        if wished is not None:
-            self._clip.seek(wished)
-        frame = self._clip.read()
-        self._due = max(self._due + 1.0 / self.frames_per_second, time.monotonic() - 1.0 / self.frames_per_second)
-        return frame
+            self.paused = True
+            self._clip.seek(0)
 
     def seek(self, number: int) -> None:
-        """Show frame ``number`` next, at once, also while paused. Any thread may call it."""
+        """Show frame ``number`` next, at once, also while paused."""
         self._wished = number
+
+    def step(self, frames: int) -> None:
+        """Pause, and show the frame that is so many frames away; the clip's ends limit it."""
+        self.paused = True
+        start = self._shown if self._wished is None else self._wished
+        self.seek(min(max(start + frames, 0), max(self.length - 1, 0)))
 
     def close(self) -> None:
         """Close the clip; safe to repeat."""

@@ -20,6 +20,7 @@ from fields_app.controllers.live_painter import LivePainter, fitted, followed
 from fields_app.dialogs.stream_dialog import StreamDialog
 from fields_app.live_settings import LiveSettings, SourceChoice, SourceKind, StreamChoice
 from fields_app.live_view import LiveView, LiveWish
+from fields_app.panels.clip_controls import SPEEDS, ClipControls
 from fields_app.panels.live_emotion import AffectTrail
 from fields_app.panels.live_gains import LiveGainsDialog
 from fields_app.panels.live_panel import LivePanel
@@ -249,12 +250,15 @@ class TestController:
     ) -> None:
         running.set_calm(0.8)
         running.set_gains({SMILE: 2.0, "no such unit": 1.5})
+        running.set_limits({SMILE: (0.1, 0.4), "no such unit": (0.0, 0.5)})
         running.calibrate()
         running.measure_identity()
         qtbot.waitUntil(lambda: tracker.calls == ["calibrate", "measure"], timeout=WAIT)
         assert tracker.settings.calm == 0.8
         assert tracker.settings.units.gains == {SMILE: 2.0}
+        assert tracker.settings.units.limits == {SMILE: (0.1, 0.4)}
         assert LiveSettings(store).gains[SMILE] == 2.0
+        assert LiveSettings(store).limits[SMILE] == (0.1, 0.4)
 
     def test_a_grabbed_value_is_held_until_it_is_let_go(
         self, running: LiveController, view: LiveView, head: HeadModel, qtbot: QtBot
@@ -301,6 +305,103 @@ class TestController:
         tracker.track = lambda frame: 1 / 0  # type: ignore[method-assign,assignment,return-value]
         live.start(CAMERA)
         qtbot.waitUntil(lambda: messages.kind == "error" and not view.running, timeout=WAIT)
+
+    def test_a_frame_that_cannot_be_drawn_ends_the_run_and_the_reason_stays(
+        self, running: LiveController, view: LiveView, messages: MessageBar, qtbot: QtBot
+    ) -> None:
+        assert running._painter is not None
+        running._painter._head = None  # type: ignore[assignment]
+        qtbot.waitUntil(lambda: not view.running, timeout=WAIT)
+        assert messages.kind == "error"
+
+
+class TestClip:
+    @pytest.fixture
+    def playing(self, live: LiveController, view: LiveView, qtbot: QtBot) -> LiveController:
+        live.make_source = lambda choice, size: Player(clip(), stay=True)
+        live.start(SourceChoice(SourceKind.FILE, "a.mp4", "a.mp4"))
+        qtbot.waitUntil(lambda: view.length == 200 and view.shot is not None, timeout=WAIT)
+        return live
+
+    def number(self, view: LiveView) -> int:
+        return view.shot.result.frame.number if view.shot is not None else -1
+
+    def test_it_is_held_stepped_sought_and_goes_on(self, playing: LiveController, view: LiveView, qtbot: QtBot) -> None:
+        playing.clip.pause(True)
+        assert view.paused
+        qtbot.wait(200)  # what was on its way has come
+        held = self.number(view)
+        qtbot.wait(150)
+        assert self.number(view) == held
+        playing.clip.step(1)
+        qtbot.waitUntil(lambda: self.number(view) == held + 1, timeout=WAIT)
+        playing.clip.step(-3)
+        qtbot.waitUntil(lambda: self.number(view) == held - 2, timeout=WAIT)
+        playing.clip.seek(150)
+        qtbot.waitUntil(lambda: self.number(view) == 150, timeout=WAIT)
+        playing.clip.pause(False)
+        assert not view.paused
+        qtbot.waitUntil(lambda: self.number(view) not in (-1, 150), timeout=WAIT)
+
+    def test_without_the_loop_it_waits_at_its_end_and_begins_again(
+        self, playing: LiveController, view: LiveView, qtbot: QtBot
+    ) -> None:
+        playing.clip.set_looping(False)
+        playing.clip.seek(195)
+        qtbot.waitUntil(lambda: view.paused, timeout=WAIT)
+        assert self.number(view) == 199
+        assert view.running
+        playing.clip.pause(False)
+        qtbot.waitUntil(lambda: 0 <= self.number(view) < 100, timeout=WAIT)
+
+    def test_its_speed_changes_and_is_kept_for_the_next_clip(
+        self, playing: LiveController, view: LiveView, qtbot: QtBot
+    ) -> None:
+        playing.clip.set_speed(0.25)
+        source = playing._source
+        assert isinstance(source, Player)
+        assert source.frames_per_second == 15.0
+        playing.start(SourceChoice(SourceKind.FILE, "b.mp4", "b.mp4"))
+        qtbot.waitUntil(lambda: playing._source not in (None, source), timeout=WAIT)
+        assert playing._source.frames_per_second == 15.0  # type: ignore[union-attr]
+
+    def test_a_camera_cannot_be_paused(self, running: LiveController, view: LiveView) -> None:
+        running.clip.pause(True)
+        running.clip.step(1)
+        running.clip.seek(3)
+        assert not view.paused
+
+    def test_the_controls_follow_the_clip_and_say_what_is_wished(
+        self, playing: LiveController, view: LiveView, qtbot: QtBot
+    ) -> None:
+        controls = ClipControls(view)
+        qtbot.addWidget(controls)
+        controls.show()
+        view.run_changed.emit()
+        assert controls.position.maximum() == 199
+        said: list[object] = []
+        for signal in (
+            controls.paused, controls.sought, controls.stepped, controls.speed_picked, controls.loop_toggled
+        ):  # fmt: skip
+            signal.connect(said.append)
+        qtbot.waitUntil(lambda: controls.position.value() > 0 and "s" in controls.time.text(), timeout=WAIT)
+        assert said == []  # the clip itself moved the slider
+        playing.clip.pause(True)
+        assert controls.pause_button.text() == "Play"
+        qtbot.wait(200)
+        controls.pause_button.click()
+        controls.on_button.click()
+        controls.back_button.click()
+        controls.position.setValue(77)
+        controls.loop_box.click()
+        controls.speeds.setCurrentIndex(0)
+        controls.speeds.activated.emit(0)
+        assert said == [False, 1, -1, 77, False, SPEEDS[0]]
+
+    def test_they_are_hidden_for_a_camera(self, running: LiveController, view: LiveView, qtbot: QtBot) -> None:
+        controls = ClipControls(view)
+        qtbot.addWidget(controls)
+        assert controls.isHidden()
 
 
 class TestSharing:
@@ -487,6 +588,22 @@ class TestDialogs:
         dialog.reset()
         assert told == [{SMILE: 1.5}, {}]
 
+    def test_limits_are_told_without_those_of_the_head_model(self, engine: FakeEngine, qtbot: QtBot) -> None:
+        units = [p for p in engine.parameters if p.field == "expression"]
+        dialog = LiveGainsDialog(units, {}, {SMILE: (0.1, 0.5)})
+        qtbot.addWidget(dialog)
+        assert dialog.limits == {SMILE: (0.1, 0.5)}
+        told: list[dict[str, tuple[float, float]]] = []
+        dialog.limits_changed.connect(told.append)
+        low, high = dialog.ranges[SMILE]
+        high.setValue(0.6)
+        low.setValue(0.9)  # above the other: it stops there
+        assert told[0] == {SMILE: (0.1, pytest.approx(0.6))}
+        assert dialog.limits == {SMILE: (pytest.approx(0.6), pytest.approx(0.6))}
+        dialog.reset()
+        assert told[-1] == {}
+        assert (low.value(), high.value()) == (0.0, 1.0)
+
     @pytest.mark.parametrize(
         ("choice", "address"),
         [
@@ -514,6 +631,9 @@ def test_settings_survive_a_restart_and_nonsense(store: QSettings) -> None:
         store.setValue(f"live/{key}", value)
     assert (again.calm, again.gains, again.source, again.overlay) == (0.5, {}, SourceChoice(), "landmarks")
     assert again.stream.port == 0
+    for nonsense in ("[1", "3", '{"a": [1]}', '{"a": [0.9, 0.1]}', '{"a": ["x", "y"]}', '{"a": [NaN, 1]}'):
+        store.setValue("live/limits", nonsense)
+        assert again.limits == {}
 
 
 class TestWindow:

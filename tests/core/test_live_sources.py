@@ -155,6 +155,34 @@ def test_a_paused_player_shows_what_is_sought_and_stops_when_told(clip: Path) ->
     assert player.read() is None
 
 
+def test_a_player_steps_from_the_frame_on_show_and_stays_paused(clip: Path) -> None:
+    player = Player(VideoSource(clip), speed=100.0)
+    player.open()
+    for _ in range(6):
+        player.read()
+    for step, expected in ((1, 6), (-2, 4), (-50, 0), (1000, FRAMES - 1)):
+        player.step(step)
+        frame = player.read()
+        assert frame is not None
+        assert frame.number == expected == shown(frame)
+        assert player.paused
+    player.step(-1)
+    player.step(-1)  # two clicks before a frame has come
+    assert shown(player.read()) == FRAMES - 3
+
+
+def test_a_player_that_stays_waits_at_its_end_and_begins_again(clip: Path) -> None:
+    player, token = Player(VideoSource(clip), speed=100.0, stay=True), CancelToken()
+    player.open(token)
+    numbers = [shown(player.read()) for _ in range(FRAMES)]
+    assert numbers == list(range(FRAMES))
+    threading.Timer(0.2, lambda: setattr(player, "paused", False)).start()
+    assert shown(player.read()) == 0
+    player.loop = True
+    player.seek(FRAMES - 1)
+    assert [shown(player.read()) for _ in range(2)] == [FRAMES - 1, 0]
+
+
 class Clock:
     """A time that only moves when somebody sleeps."""
 
