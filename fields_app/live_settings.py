@@ -78,12 +78,15 @@ class LiveSettings:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height wished of a camera."""
-        found = next((size for size in SIZES if str(size[0]) == self._text("live/width")), None)
-        return found or SIZES[0]
+        width, height = self._text("live/width"), self._text("live/height")
+        if width.isdigit() and height.isdigit() and 16 <= int(width) <= 16384 and 16 <= int(height) <= 16384:
+            return int(width), int(height)
+        return SIZES[0]
 
     @size.setter
     def size(self, size: tuple[int, int]) -> None:
-        self._store.setValue("live/width", size[0])
+        for key, value in zip(("width", "height"), size, strict=True):
+            self._store.setValue(f"live/{key}", value)
 
     @property
     def calm(self) -> float:

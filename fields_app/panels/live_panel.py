@@ -74,6 +74,7 @@ class LivePanel(QFrame):
         self.setObjectName("card")
         self._view = view
         self._cameras: list[SourceChoice] = []
+        self._offered: dict[str, tuple[tuple[int, int], ...]] = {}
         self._chosen = settings.source
         self.camera = CameraView(view, self)
         self.clip = ClipControls(view, self)
@@ -97,6 +98,7 @@ class LivePanel(QFrame):
     def set_cameras(self, cameras: Sequence[CameraDevice]) -> None:
         """The cameras of this machine."""
         self._cameras = [SourceChoice(SourceKind.CAMERA, str(c.number), c.name) for c in cameras]
+        self._offered = {str(camera.number): camera.sizes for camera in cameras}
         self._list_sources()
 
     def choose(self, choice: SourceChoice) -> None:
@@ -112,9 +114,7 @@ class LivePanel(QFrame):
     def _make_source_row(self, settings: LiveSettings) -> None:
         self.sources = self._combo(self.tr("Source"), self.tr("Camera, video file, folder of pictures or stream"))
         self.sizes = self._combo(self.tr("Camera resolution"), self.tr("Wished for; the camera takes the nearest"))
-        for size in SIZES:
-            self.sizes.addItem("{} × {}".format(*size), size)
-        self.sizes.setCurrentIndex(SIZES.index(settings.size))
+        self._size = settings.size
         self.start_button = self._button(self.tr("Start"), self.tr("Open the source, or stop it (Ctrl+F5)"))
         self.start_button.setObjectName("primary")
 
@@ -178,7 +178,7 @@ class LivePanel(QFrame):
         view = self._view
         self.start_button.clicked.connect(self.toggle)
         self.sources.activated.connect(self._source_activated)
-        self.sizes.activated.connect(lambda _: self.camera_size_picked.emit(self.sizes.currentData()))
+        self.sizes.activated.connect(lambda _: self._pick_size())
         self.overlays.activated.connect(lambda _: self.overlay_picked.emit(self.overlays.currentData()))
         self.coders.activated.connect(lambda _: self.coder_picked.emit(self.coders.currentData()))
         self.mirror_box.toggled.connect(self.mirror_toggled)
@@ -241,11 +241,29 @@ class LivePanel(QFrame):
         elif data == "":
             self.cameras_requested.emit()
 
+    def _pick_size(self) -> None:
+        self._size = self.sizes.currentData()
+        self.camera_size_picked.emit(self._size)
+
+    def _list_sizes(self, choice: SourceChoice | None) -> None:
+        """What the camera offers, or else what is common; what is wished is among them."""
+        offered = self._offered.get(choice.place, ()) if choice is not None else ()
+        sizes = sorted({*(offered or SIZES), self._size})
+        if [self.sizes.itemData(place) for place in range(self.sizes.count())] != sizes:
+            with QSignalBlocker(self.sizes):
+                self.sizes.clear()
+                for size in sizes:
+                    self.sizes.addItem("{} × {}".format(*size), size)
+        self.sizes.setCurrentIndex(sizes.index(self._size))
+        said = self.tr("What this camera offers") if offered else self.tr("Wished for; the camera takes the nearest")
+        self.sizes.setToolTip(said)
+
     def _show_run(self) -> None:
         view = self._view
         self.start_button.setText(self.tr("Stop") if view.running else self.tr("Start"))
         self.start_button.setEnabled(view.running or self.choice is not None)
         choice = self.choice
+        self._list_sizes(choice)
         self.sizes.setVisible(choice is not None and choice.kind is SourceKind.CAMERA)
         shown = view.running and view.shot is not None
         for button in (self.neutral_button, self.identity_button, self.freeze_button, self.snapshot_button,

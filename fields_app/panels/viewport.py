@@ -13,6 +13,7 @@ from fields_app.panels.view_tools import BACKGROUNDS, ViewTools
 from fields_app.session import Session
 
 _REST_MS = 200  # without change; then the outlines are smoothed
+_LIVE_REST_MS = 1000  # for a head that follows a camera: on a slow machine fine pictures would fall between its frames
 _TURN_MS = 33  # between two pictures of the turntable
 _TURN = 360.0 / 10.0  # degrees a second
 _MODES = ("Shaded", "Textured", "Wireframe")
@@ -36,7 +37,6 @@ class Viewport(QFrame):
         self._last_position = QPointF()
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
-        self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._smooth)
         self._turn = QTimer(self)
         self._turn.setInterval(_TURN_MS)
@@ -267,7 +267,7 @@ class Viewport(QFrame):
         if not self._rest.isActive():
             self._scene.set_smooth(False)
             self._backend.set_rough(True)
-        self._rest.start()
+        self._rest.start(_REST_MS if self._session.preview is None else _LIVE_REST_MS)
         self._backend.draw()
 
     def _smooth(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 
 from fields_core.errors import SourceError
+from fields_core.live.camera_sizes import camera_sizes
 from fields_core.live.capture import Capture, opened_in_time
 from fields_core.live.source import rgb
 from fields_core.live.tracked import Frame
@@ -30,6 +31,8 @@ class CameraDevice:
     number: int
     """What OpenCV knows it by."""
     name: str
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Widths and heights it can be asked for, small ones first; empty where the system does not say."""
 
 
 def list_cameras(folder: Path = _LINUX_CLASS, device_folder: Path = Path("/dev")) -> list[CameraDevice]:
@@ -45,7 +48,8 @@ def list_cameras(folder: Path = _LINUX_CLASS, device_folder: Path = Path("/dev")
         number = entry.name.removeprefix("video")
         # A webcam has a second node for metadata, with index 1.
         if number.isdigit() and _text(entry / "index") in ("0", "") and (device_folder / entry.name).exists():
-            cameras.append(CameraDevice(int(number), _text(entry / "name") or f"Camera {int(number) + 1}"))
+            name = _text(entry / "name") or f"Camera {int(number) + 1}"
+            cameras.append(CameraDevice(int(number), name, camera_sizes(int(number), device_folder)))
     return sorted(cameras, key=lambda camera: camera.number)
 
 

@@ -577,6 +577,34 @@ class TestPanel:
         trail.grab()
 
 
+class TestCameraSizes:
+    def test_the_sizes_of_the_chosen_camera_are_offered(self, view: LiveView, store: QSettings, qtbot: QtBot) -> None:
+        settings = LiveSettings(store)
+        panel = LivePanel(view, settings)
+        qtbot.addWidget(panel)
+        panel.set_cameras([CameraDevice(0, "Small", ((320, 240), (640, 480))), CameraDevice(1, "Silent")])
+        assert [panel.sources.itemText(place) for place in range(2)] == ["Small", "Silent"]
+
+        def listed() -> list[str]:
+            return [panel.sizes.itemText(place) for place in range(panel.sizes.count())]
+
+        assert listed() == ["320 × 240", "640 × 480"]
+        panel.sources.setCurrentIndex(1)
+        panel.sources.activated.emit(1)
+        assert listed() == ["640 × 480", "1280 × 720", "1920 × 1080"]
+        panel.sources.setCurrentIndex(0)
+        panel.sources.activated.emit(0)
+        picked: list[object] = []
+        panel.camera_size_picked.connect(picked.append)
+        panel.sizes.setCurrentIndex(0)
+        panel.sizes.activated.emit(0)
+        assert picked == [(320, 240)]
+        settings.size = (320, 240)
+        assert LiveSettings(store).size == (320, 240)
+        store.setValue("live/height", "x")
+        assert LiveSettings(store).size == (640, 480)
+
+
 class TestDialogs:
     def test_gains_are_told_without_those_at_one(self, engine: FakeEngine, qtbot: QtBot) -> None:
         units = [p for p in engine.parameters if p.field == "expression"]

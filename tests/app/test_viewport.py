@@ -232,6 +232,22 @@ class TestSketch:
         assert rendered == []
         qtbot.waitUntil(lambda: bool(rendered), timeout=3000)  # at rest it is drawn in full
 
+    def test_a_live_head_that_comes_seldom_is_not_drawn_in_full_between(
+        self, moving: Viewport, session: Session, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mesh = session.mesh
+        assert mesh is not None
+        qtbot.wait(300)  # the rest of before
+        rendered = []
+        original = moving.backend._rendered
+        monkeypatch.setattr(moving.backend, "_rendered", lambda: rendered.append(0) or original())
+        for _ in range(3):
+            session.set_preview(mesh)
+            qtbot.wait(350)
+        assert rendered == []
+        session.set_preview(None)
+        qtbot.waitUntil(lambda: bool(rendered), timeout=3000)
+
     def test_what_only_vtk_can_draw_is_left_to_it(self, moving: Viewport) -> None:
         scene = moving.scene
         moving.set_mode(2)

@@ -1,10 +1,11 @@
-"""The live path: how quick, how late, how steady, and whether it grows. One face, 640 x 480.
+"""The live path: how quick, how late, and whether it grows. One face, 640 x 480.
 
     python -m tests.benchmarks.bench live               the rows below
     python -m tests.benchmarks.bench_live 30            memory only: 30 minutes of looped video, one line a minute
 
-The display is not in here: what counts is the time from a frame that was read to the vertices of its head. The detector
-alone is measured in the same run, for machines are seldom idle.
+How steady it is: `bench_live_steadiness`. The display is not in here (`bench_live_window`): what counts is the time
+from a frame that was read to the vertices of its head. The detector alone is measured in the same run, for machines are
+seldom idle.
 """
 
 from __future__ import annotations
@@ -26,12 +27,8 @@ from skimage import data
 from fields_core.detection.face_detector import FaceDetector
 from fields_core.head import HeadModel, load_head
 from fields_core.live.clip import MemoryClip
-from fields_core.live.motion import Motion
-from fields_core.live.person import TrackerSettings
 from fields_core.live.pipeline import LivePipeline, LiveResult
 from fields_core.live.simulated import SimulatedCamera
-from fields_core.live.smoothing import Smoother
-from fields_core.live.tracked import Frame
 from fields_core.live.tracker import DEFAULT_FACES, Tracker
 from fields_core.live.video import VideoSource
 from tests.benchmarks.bench import Row
@@ -45,7 +42,7 @@ _CLIPS = Path(__file__).parents[3] / "shared" / "data" / "video"
 def measure() -> list[Row]:
     torch.set_num_threads(1)
     head = load_head()
-    return [*_flat_out(head), *_as_camera(head), *_steadiness(head), *_blinks(head), *_clips(head), _memory()]
+    return [*_flat_out(head), *_as_camera(head), *_clips(head), _memory()]
 
 
 def _still() -> NDArray[np.uint8]:
@@ -134,38 +131,6 @@ def _as_camera(head: HeadModel, seconds: float = 8.0) -> list[Row]:
         Row(f"live: frames lost of a {_RATE:.0f}/s camera (limit 0)", float(lost), "frames", note=note),
         Row("live: latency p95, frame read to vertices (limit 50)", p95, "ms", 50.0, note=f"means: {counters}"),
     ]
-
-
-def _steadiness(head: HeadModel, frames: int = 150) -> list[Row]:
-    rng, still = np.random.default_rng(1), _still()
-    pictures = [_noisy(still, rng) for _ in range(frames)]
-    raw, calm = (_jitter(head, pictures, setting) for setting in (0.0, 0.5))
-    return [Row("live: vertex jitter of a still face (limit 0.3)", calm, "mm", 0.3, note=f"unsmoothed {raw:.2f} mm")]
-
-
-def _jitter(head: HeadModel, pictures: list[NDArray[np.uint8]], calm: float) -> float:
-    """Root mean square distance of the vertices from their mean, mm, after two seconds."""
-    vertices = []
-    with Tracker(head, settings=TrackerSettings(calm=calm)) as tracker:
-        for number, picture in enumerate(pictures):
-            tracked = tracker.track(Frame(picture, number / _RATE, number))
-            if number >= 2 * _RATE:
-                vertices.append(_shown(head, tracked.faces))
-    spread = np.stack(vertices)
-    return 1e3 * float(np.sqrt(((spread - spread.mean(axis=0)) ** 2).sum(axis=-1).mean()))
-
-
-def _blinks(head: HeadModel) -> list[Row]:
-    """A raised-cosine blink train at 3 Hz through the default smoothing."""
-    motion, smoother = Motion(head.n_expression), Smoother(head)
-    place = motion.expression.start + head.expression_names.index("eyeBlinkLeft")
-    kept = []
-    for value in 0.5 - 0.5 * np.cos(2 * np.pi * 3.0 * np.arange(90) / _RATE):
-        vector = np.zeros(motion.size)
-        vector[place] = value
-        kept.append(smoother(vector, 1.0 / _RATE)[place])
-    share = float(np.ptp(kept[30:]))
-    return [Row("live: amplitude kept of a 3 Hz blink train (limit 0.8)", share, "", 0.8, higher_is_better=True)]
 
 
 def _clips(head: HeadModel) -> list[Row]:

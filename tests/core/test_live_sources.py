@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from PIL import Image
 
 from fields_core.errors import PhotoError, SourceError
 from fields_core.live.camera import CameraDevice, CameraSource, list_cameras
+from fields_core.live.camera_sizes import Question, camera_sizes
 from fields_core.live.clip import MemoryClip
 from fields_core.live.folder import FolderSource
 from fields_core.live.simulated import Player, Resize, SimulatedCamera, Stall, Unplug
@@ -390,3 +392,51 @@ def test_one_line_of_text_finds_the_source(clip: Path, tmp_path: Path) -> None:
     assert camera.number == 2
     with pytest.raises(SourceError, match="There is no"):
         find_source(str(tmp_path / "nothing.mp4"))
+
+
+class TestCameraSizes:
+    """The kernel's answers, played by a table; no device is needed."""
+
+    def ask(self, formats: dict[int, list[tuple[int, ...]]]) -> Question:
+        def answer(device: int, question: int, structure: bytearray) -> None:
+            if question == 0xC0405602:  # VIDIOC_ENUM_FMT; 64 bytes
+                assert len(structure) == 64
+                index, kind = struct.unpack_from("=II", structure)
+                if kind != 1 or index >= len(formats):
+                    raise OSError(22, "Invalid argument")
+                struct.pack_into("=I", structure, 44, list(formats)[index])
+                return
+            assert question == 0xC02C564A  # VIDIOC_ENUM_FRAMESIZES; 44 bytes
+            assert len(structure) == 44
+            index, pixels = struct.unpack_from("=II", structure)
+            if index >= len(formats[pixels]):
+                raise OSError(22, "Invalid argument")
+            numbers = formats[pixels][index]
+            struct.pack_into("=I", structure, 8, 1 if len(numbers) == 2 else 3)
+            struct.pack_into(f"={len(numbers)}I", structure, 12, *numbers)
+
+        return answer
+
+    @pytest.fixture
+    def devices(self, tmp_path: Path) -> Path:
+        (tmp_path / "video2").write_bytes(b"")
+        return tmp_path
+
+    def test_sizes_of_all_formats_are_listed_once(self, devices: Path) -> None:
+        ask = self.ask({1: [(640, 480), (320, 240)], 2: [(640, 480), (1920, 1080)]})
+        assert camera_sizes(2, devices, ask) == ((320, 240), (640, 480), (1920, 1080))
+
+    def test_of_a_range_the_common_ones_and_the_largest_are_listed(self, devices: Path) -> None:
+        ask = self.ask({1: [(160, 1600, 8, 120, 1200, 8)]})
+        assert camera_sizes(2, devices, ask) == ((640, 480), (1280, 720), (1600, 1200))
+
+    def test_a_driver_that_never_ends_does_not_hang(self, devices: Path) -> None:
+        assert camera_sizes(2, devices, lambda device, question, structure: None) == ()
+
+    def test_what_is_no_camera_or_not_there_has_none(self, devices: Path) -> None:
+        def refuse(device: int, question: int, structure: bytearray) -> None:
+            raise OSError(25, "Inappropriate ioctl for device")
+
+        assert camera_sizes(2, devices, refuse) == ()
+        assert camera_sizes(5, devices, refuse) == ()
+        assert camera_sizes(2, devices) == ()
