@@ -107,7 +107,8 @@ class CameraSource:
             Cancelled: the token was cancelled meanwhile.
         """
         self.close()
-        self._require_permission()
+        if sys.platform.startswith("linux") and self._opener is open_camera:
+            require_device(self.number, self.name)
         late = SourceError(
             f"The {self.name} does not answer",
             expected=f"a first picture within {self.timeout:g} seconds",
@@ -167,33 +168,38 @@ class CameraSource:
         self.size = (int(pixels.shape[1]), int(pixels.shape[0]))
         return capture
 
-    def _require_permission(self) -> None:
-        """Where the system shows it (Linux), tell absent from forbidden before trying."""
-        if not sys.platform.startswith("linux") or self._opener is not open_camera:
-            return
-        device = Path(f"/dev/video{self.number}")
-        if not device.exists():
-            known = ", ".join(f"{camera.number} ({camera.name})" for camera in list_cameras())
-            raise SourceError(
-                f"There is no camera {self.number}",
-                expected=f"one of: {known}" if known else "a camera plugged in",
-                found=f"no {device}",
-                remedy="Plug in the camera, or choose a video file.",
-            )
-        if not os.access(device, os.R_OK | os.W_OK):
-            raise SourceError(
-                f"The {self.name} is forbidden",
-                found=f"no permission to use {device}",
-                remedy="Add your user to the group 'video', then log in again.",
-            )
-
     def _refused(self) -> SourceError:
         remedy = "Close other programs that use the camera (video calls, browsers), then try again."
         if sys.platform == "darwin":
             remedy += " Allow it in System Settings, Privacy and Security, Camera."
         elif sys.platform == "win32":
             remedy += " Allow it in Settings, Privacy, Camera."
-        return SourceError(f"The {self.name} cannot be used", found="absent, busy or forbidden", remedy=remedy)
+        # Linux has told the others apart before.
+        found = "busy: another program uses it" if sys.platform.startswith("linux") else "absent, busy or forbidden"
+        return SourceError(f"The {self.name} cannot be used", found=found, remedy=remedy)
+
+
+def require_device(number: int, name: str, device_folder: Path = Path("/dev")) -> None:
+    """Tell an absent camera and a forbidden one apart before trying, where the system shows it (Linux).
+
+    Raises:
+        SourceError: absent, or forbidden.
+    """
+    device = device_folder / f"video{number}"
+    if not device.exists():
+        known = ", ".join(f"{camera.number} ({camera.name})" for camera in list_cameras())
+        raise SourceError(
+            f"There is no camera {number}",
+            expected=f"one of: {known}" if known else "a camera plugged in",
+            found=f"no {device}",
+            remedy="Plug in the camera, or choose a video file.",
+        )
+    if not os.access(device, os.R_OK | os.W_OK):
+        raise SourceError(
+            f"The {name} is forbidden",
+            found=f"no permission to use {device}",
+            remedy="Add your user to the group 'video', then log in again.",
+        )
 
 
 def _answers(number: int) -> bool:

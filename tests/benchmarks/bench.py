@@ -1,4 +1,4 @@
-"""`make bench`: one row a measurement. Each `bench_*.py` beside this file is a topic and has `measure() -> list[Row]`.
+"""`make bench`: one row a measurement. Each `bench_*.py` beside this file is a topic; its `measure()` gives the rows.
 
 python -m tests.benchmarks.bench             everything
 python -m tests.benchmarks.bench rasterizer  one topic

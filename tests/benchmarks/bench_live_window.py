@@ -61,27 +61,25 @@ class _Run:
     coder: str
 
 
-def measure() -> list[Row]:
+def measure() -> Iterator[Row]:
     command = [sys.executable, "-m", "tests.benchmarks.bench_live_window"]
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
         xvfb = shutil.which("xvfb-run")
         if xvfb is None:
             raise SystemExit("No display and no xvfb-run: install xvfb and xauth.")
         command = [xvfb, "--auto-servernum", "--server-args=-screen 0 1600x1000x24", *command]
-    rows = []
     for name, busy in (("alone", False), ("beside a training", True)):
         with _training() if busy else nullcontext():
             done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
         run = _Run(**json.loads(done.stdout.splitlines()[-1]))
         load = f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores, {run.coder}"
-        rows += [
+        yield from (
             Row(f"live window {name}: heads painted (limit 25)", run.shown, "1/s", 25.0, True, load),
             Row(f"live window {name}: frames lost", run.lost, "frames", note=f"{run.tracked:.0f} tracked"),
             Row(f"live window {name}: latency p95, frame to painted head", run.p95, "ms", 50.0),
             Row(f"live window {name}: window's thread, processor a head", run.work, "ms", 16.0,
                 note=f"program {run.whole:.0f} ms, event loop {run.held:.0f} ms (p95), ends in {run.stopped:.1f} s"),
-        ]  # fmt: skip
-    return rows
+        )  # fmt: skip
 
 
 @contextmanager
@@ -102,7 +100,7 @@ def _training() -> Iterator[None]:
             pretrain=replace(quick.pretrain, steps=100_000),
             validate_every=100_000,
         )
-        supervisor = Supervisor.start(TrainingPlan(endless, str(data), Path(scratch) / "run"))
+        supervisor = Supervisor.start(TrainingPlan(endless, (str(data),), Path(scratch) / "run"))
         try:
             end = time.monotonic() + 240.0
             while supervisor.status.step < 3:

@@ -6,6 +6,7 @@ import functools
 import http.server
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 from PIL import Image
 
 from fields_core.errors import PhotoError, SourceError
-from fields_core.live.camera import CameraDevice, CameraSource, list_cameras
+from fields_core.live.camera import CameraDevice, CameraSource, list_cameras, require_device
 from fields_core.live.camera_sizes import Question, camera_sizes
 from fields_core.live.clip import MemoryClip
 from fields_core.live.folder import FolderSource
@@ -392,6 +393,29 @@ def test_one_line_of_text_finds_the_source(clip: Path, tmp_path: Path) -> None:
     assert camera.number == 2
     with pytest.raises(SourceError, match="There is no"):
         find_source(str(tmp_path / "nothing.mp4"))
+
+
+class TestRequireDevice:
+    def test_an_absent_camera_is_told_with_what_to_do(self, tmp_path: Path) -> None:
+        with pytest.raises(SourceError, match="There is no camera 7") as caught:
+            require_device(7, "Webcam", tmp_path)
+        assert "Plug in" in caught.value.details
+
+    def test_a_forbidden_camera_is_told_with_the_group(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "video7").write_bytes(b"")
+        require_device(7, "Webcam", tmp_path)
+        monkeypatch.setattr("os.access", lambda path, mode: False)  # the tests may run as root
+        with pytest.raises(SourceError, match="The Webcam is forbidden") as caught:
+            require_device(7, "Webcam", tmp_path)
+        assert "group 'video'" in caught.value.details
+
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the system does not tell")
+    def test_a_busy_camera_is_told_as_such(self) -> None:
+        source = CameraSource(0, "Webcam", opener=lambda number, parameters: FakeCapture(opened=False))
+        with pytest.raises(SourceError, match="cannot be used") as caught:
+            source.open()
+        assert "busy" in caught.value.details
+        assert "Close other programs" in caught.value.details
 
 
 class TestCameraSizes:
