@@ -118,7 +118,7 @@ def first_life(work: Path, pictures: Path, data: Path) -> None:
     walk.wait(lambda: session.person is not None and walk.settled())
     before = session.code
     walk.rest(2.0)
-    painted_frames(walk, "before any training")
+    _, alone = painted_frames(walk, "before any training")
     start = time.perf_counter()
     bench.training_menu.show()
     opened = time.perf_counter() - start
@@ -152,7 +152,8 @@ def first_life(work: Path, pictures: Path, data: Path) -> None:
     walk.rest(2.0)
     still, turning = painted_frames(walk, "while it trains, its window open")
     check(still < LIMIT, f"the window is painted every {still:.1f} ms (p95) while it trains")
-    check(turning < LIMIT, f"the turning head is painted every {turning:.1f} ms (p95) while it trains")
+    # Drawn by a processor that others use too, a head may turn more slowly even without a training.
+    check(turning < max(LIMIT, 1.25 * alone), f"so is the turning head every {turning:.1f} ms, without {alone:.1f} ms")
     walk.wait(lambda: len(validated()) >= 5 and min(validated()[1:]) < 0.8 * validated()[0])
     walk.picture("training", window)
     window.panel.stop_button.click()

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from fields_app import style
 from fields_app.dialogs.config_form import ConfigForm, config_of, remark_of
 from fields_app.dialogs.data_sources import DataSources
+from fields_app.dialogs.start_from import StartFrom
 from fields_app.panels.data_view import DataView
 from fields_app.training_history import amount, duration, free_folder, run_name
 from fields_core.errors import FieldsError, SettingsError
@@ -85,9 +86,7 @@ class TrainingDialog(QDialog):
         self._runs, self._runs_folder, self._gpu = runs, runs_folder, gpu
         self._check: DataCheck | None = None
         self._config: TrainConfig | None = None
-        self.start_from = QComboBox(self)
-        self.start_from.setAccessibleName(self.tr("Start from"))
-        self._fill_start()
+        self.start_from = StartFrom(runs_folder, runs, self)
         self.preset = QComboBox(self)
         self.preset.setAccessibleName(self.tr("Preset"))
         self.preset.addItems(list(PRESETS))
@@ -130,12 +129,11 @@ class TrainingDialog(QDialog):
     def plan(self) -> TrainingPlan:
         """What was asked for; only if the start button may be pressed."""
         assert self._config is not None
-        start = self.start_from.currentData()
         return TrainingPlan(
             self._config,
             tuple(check.folder for check in self.data.checks),
             free_folder(self._runs_folder, self.name.text().strip()),
-            start=Path(start) if start else None,
+            start=self.start_from.checkpoint,
         )
 
     def show_config(self, config: TrainConfig) -> None:
@@ -204,25 +202,6 @@ class TrainingDialog(QDialog):
         button.clicked.connect(slot)
         return button
 
-    def _fill_start(self) -> None:
-        self.start_from.addItem(self.tr("random weights"), "")
-        for run in self._runs:
-            if run.has_weights:
-                text = self.tr("weights of %1").replace("%1", run.name)
-                self.start_from.addItem(text, str(run.folder / "encoder.safetensors"))
-        self.start_from.addItem(self.tr("a checkpoint file …"), None)
-        self.start_from.activated.connect(self._choose_start)
-
-    def _choose_start(self, index: int) -> None:
-        if self.start_from.itemData(index) is not None:
-            return
-        name, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Start from"), str(self._runs_folder), self.tr("Checkpoints (*.safetensors)")
-        )
-        if name:
-            self.start_from.insertItem(index, Path(name).name, name)
-        self.start_from.setCurrentIndex(index if name else 0)
-
     def _show_data(self) -> None:
         """The sources are others, or more is known of them."""
         self._check = None
@@ -279,7 +258,7 @@ class TrainingDialog(QDialog):
         try:
             self._config = config_of(self.forms)
             around = Circumstances(
-                self._check, bool(self.start_from.currentData()), self._gpu, processors=os.cpu_count() or 1
+                self._check, self.start_from.checkpoint is not None, self._gpu, processors=os.cpu_count() or 1
             )
             found = remarks(self._config, around)
             if self._outdated():

@@ -180,11 +180,12 @@ class ConfusionMatrix(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._counts = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
+        self._measured = False
         self.setMinimumSize(360, 280)
         self.setAccessibleName(self.tr("Confusion matrix"))
 
     def set_counts(self, counts: np.ndarray) -> None:
-        self._counts = counts
+        self._counts, self._measured = counts, True
         known = int(counts.sum())
         right = int(np.trace(counts))
         self.setAccessibleDescription(
@@ -203,7 +204,7 @@ class ConfusionMatrix(QWidget):
         painter.setPen(QColor(style.TEXT_FAINT))
         centre = Qt.AlignmentFlag.AlignCenter
         title = self.tr("Emotion of the held-out photos: true by guess")
-        if not self._counts.any():
+        if self._measured and not self._counts.any():
             title = self.tr("Emotion: no labelled photos were held out, or the run has no emotion branch")
         painter.drawText(QRectF(0, style.TINY, self.width(), line), centre, title)
         for number, name in enumerate(names):

@@ -6,6 +6,7 @@ import functools
 import json
 import multiprocessing
 import os
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +28,7 @@ from fields_core.detection.photo_file import load_photo
 from fields_core.errors import SettingsError
 from fields_core.files import replacing
 from fields_core.head import load_head
-from fields_core.progress import CancelToken, Progress, ProgressCallback
+from fields_core.progress import Cancelled, CancelToken, Progress, ProgressCallback
 
 _LARGEST_BACKGROUND = 512  # pixels
 
@@ -79,10 +80,11 @@ def write_synthetic(
     progress(Progress(done, count, SOURCE))
     workers = max(1, min(processes or os.cpu_count() or 1, len(todo)))
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _use_one_thread)
-    with pool:
+    with tempfile.TemporaryDirectory(prefix="fields-") as room, pool:
+        stop = Path(room) / "stop"
         jobs = {
             pool.submit(
-                _write, shard_path(folder, SOURCE, number), number, sizes[number], seed, head_file, backgrounds
+                _write, shard_path(folder, SOURCE, number), number, sizes[number], seed, head_file, backgrounds, stop
             ): number
             for number in todo
         }
@@ -96,6 +98,7 @@ def write_synthetic(
                     done += sizes[jobs[job]]
                     progress(Progress(done, count, shard_path(folder, SOURCE, jobs[job]).name))
         except BaseException:
+            stop.touch()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return described
@@ -130,14 +133,18 @@ def _use_one_thread() -> None:
 
 
 def _write(
-    path: Path, number: int, size: int, seed: int, head_file: Path | None, backgrounds: tuple[Path, ...]
+    path: Path, number: int, size: int, seed: int, head_file: Path | None, backgrounds: tuple[Path, ...], stop: Path
 ) -> None:
+    """In a process of its own, until a file ``stop`` is there or whoever asked for it is not."""
     faces = _faces(seed, head_file, backgrounds)
     start = number * SHARD_ENTRIES
     with FaceDetector(max_faces=1, small_faces=False) as detector:
 
         def samples() -> Iterator[Sample]:
             for index in range(start, start + size):
+                asker = multiprocessing.parent_process()
+                if stop.exists() or (asker is not None and not asker.is_alive()):
+                    raise Cancelled
                 yield observed(faces[index], detector)
 
         write_shard(path, samples())

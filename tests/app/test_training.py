@@ -22,12 +22,13 @@ import skimage.data
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDropEvent
-from PySide6.QtWidgets import QLineEdit, QMenu, QMessageBox, QProgressBar, QPushButton
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QProgressBar, QPushButton
 from pytestqt.qtbot import QtBot
 
 from fields_app.app import Workbench
 from fields_app.controllers.training import TrainingController
 from fields_app.controllers.training_data import TrainingDataController
+from fields_app.dialogs.start_from import StartFrom
 from fields_app.dialogs.training_dialog import TrainingDialog
 from fields_app.dialogs.training_questions import OnClose
 from fields_app.dialogs.validation_pictures import ValidationPictures
@@ -44,7 +45,7 @@ from fields_core.errors import ExportError
 from fields_core.evaluation.results import Column, Fact, Result, Spread, Table, write_result
 from fields_core.evaluation.run_evaluation import RunEvaluation, SampleScore, WorstPhoto
 from fields_core.progress import Progress
-from fields_core.training.config import TrainConfig, save_config
+from fields_core.training.config import TrainConfig, load_config, save_config
 from fields_core.training.data_check import DataCheck, SourceCheck
 from fields_core.training.journal import Note
 from fields_core.training.objective import LossTerms
@@ -603,6 +604,41 @@ class TestDialog:
         before = dialog.cost.text()
         self.line(dialog, "pretrain.steps").setText("100000")
         assert dialog.cost.text() != before
+
+    @pytest.mark.parametrize("ending", ["toml", "json"])
+    def test_settings_are_saved_as_the_command_line_takes_them_and_loaded_again(
+        self, dialog: TrainingDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+    ) -> None:
+        path = tmp_path / f"mine.{ending}"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+        self.line(dialog, "a.steps").setText("77")
+        changed = dialog.config
+        dialog._save()
+        assert load_config(path) == changed
+        dialog.show_config(PRESETS["default"])
+        dialog._load()
+        assert dialog.config == changed
+        path.write_text("no settings")
+        dialog._load()
+        assert "cannot be read as a configuration" in dialog.problems.text()
+
+    def test_it_may_start_from_a_run_or_a_file(
+        self, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        save_config(tmp_path / "old" / "config.json", TINY)
+        (tmp_path / "old" / "encoder.safetensors").touch()
+        choice = StartFrom(tmp_path, [run_facts(tmp_path / "old")])
+        qtbot.addWidget(choice)
+        assert choice.checkpoint is None
+        choice.setCurrentIndex(1)
+        assert choice.checkpoint == tmp_path / "old" / "encoder.safetensors"
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("/some/file.safetensors", ""))
+        choice.activated.emit(2)
+        assert choice.checkpoint == Path("/some/file.safetensors")
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+        choice.activated.emit(3)
+        assert choice.checkpoint is None, "nothing was chosen"
 
     def test_too_little_room_is_said_before(
         self, dialog: TrainingDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

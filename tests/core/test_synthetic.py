@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,14 @@ def test_cancelling_leaves_no_half_shard(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         write_synthetic(tmp_path, 2, 7, lambda _: None, token, processes=1)
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".tar" and path.name.startswith(".")]
+
+
+def test_cancelling_does_not_wait_for_the_shard_at_work(tmp_path: Path) -> None:
+    token = CancelToken()
+    threading.Timer(2.0, token.cancel).start()
+    with pytest.raises(Cancelled):
+        write_synthetic(tmp_path, 1000, 7, lambda _: None, token, processes=1)
+    assert not list(tmp_path.glob("*.tar")), "half a minute's work was not done first"
 
 
 def test_photos_serve_as_backgrounds(head: HeadModel) -> None:
