@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
@@ -31,6 +33,7 @@ class TrainingDataController(QObject):
         self._settings = settings
         self._jobs = Jobs(self)
         self._wishes: dict[str, CancelToken] = {}
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @property
     def busy(self) -> bool:
@@ -40,13 +43,16 @@ class TrainingDataController(QObject):
         """Look at a source; an earlier look at it that is not done is given up."""
         self.give_up(address)
         wish = self._wishes[address] = CancelToken()
+        turn = self._turns[address]  # what was given up may still be writing
 
         def work(report: ProgressCallback, token: CancelToken) -> tuple[object, tuple[str, ...]]:
             from fields_core.data.raw_data import as_shards
             from fields_core.training.data_check import check_data
 
-            shards = as_shards(address, self._settings.prepared_folder, self._reporting(address, wish), wish)
-            return check_data(shards.folder, holdout_every, report, wish), shards.unused
+            with turn:
+                wish.raise_if_cancelled()
+                shards = as_shards(address, self._settings.prepared_folder, self._reporting(address, wish), wish)
+                return check_data(shards.folder, holdout_every, report, wish), shards.unused
 
         self._jobs.run(
             work,

@@ -26,12 +26,12 @@ from PySide6.QtWidgets import (
 
 from fields_app import style
 from fields_app.training_history import duration
+from fields_core.data.addresses import RENDERED, absolute
 from fields_core.progress import Progress
 
 if TYPE_CHECKING:
     from fields_core.training.data_check import DataCheck
 
-RENDERED = "rendered:"  # as `fields_core.data.raw_data` has it, whose face detector takes long to load
 _HEADS = 2000
 _ADDRESS_ROLE = Qt.ItemDataRole.UserRole
 
@@ -138,7 +138,7 @@ class DataSources(QWidget):
 
     def add(self, addresses: Sequence[str]) -> None:
         """New ones are looked at; those that are there already stay as they are."""
-        for address in (_absolute(address) for address in addresses):
+        for address in (absolute(address) for address in addresses):
             if not address or address in self._sources:
                 continue
             item = QTreeWidgetItem([_short(address), "", ""])
@@ -194,8 +194,9 @@ class DataSources(QWidget):
         if (source := self._sources.get(address)) is None:
             return
         source.check, source.working = None, False
-        self._say(source, str(error).splitlines()[0], style.ERROR)
-        source.item.setToolTip(1, str(error))
+        text = str(error) or type(error).__name__
+        self._say(source, text.splitlines()[0], style.ERROR)
+        source.item.setToolTip(1, text)
         self._settle(source)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -289,16 +290,8 @@ class DataSources(QWidget):
         return button
 
 
-def _absolute(address: str) -> str:
-    """A path as the training, a process of its own, finds it too."""
-    if not address or "://" in address or address.startswith((RENDERED, "pipe:")):
-        return address
-    return str(Path(address).expanduser().absolute())
-
-
 def _short(address: str) -> str:
-    if address.startswith(RENDERED):
-        return (
-            f"{int(address.removeprefix(RENDERED)):,} rendered heads" if address[len(RENDERED) :].isdigit() else address
-        )
+    count = address.removeprefix(RENDERED)
+    if count != address and count.isdecimal():
+        return f"{int(count):,} rendered heads"
     return address if len(address) < 48 else f"… {address[-46:]}"

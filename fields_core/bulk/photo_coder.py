@@ -12,7 +12,8 @@ from typing import Literal, Protocol
 
 from fields_core.assets import ENCODER, find_asset
 from fields_core.bulk.face_row import FaceRow
-from fields_core.data.shard_files import is_remote, stored_file
+from fields_core.data.addresses import is_remote
+from fields_core.data.shard_files import stored_file
 from fields_core.datatypes import Photo, Reconstruction
 from fields_core.detection.photo_file import load_photo
 from fields_core.encoder.runtime import EncoderRuntime, load_runtime

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from fields_core.data.shard_files import is_remote
+from fields_core.data.addresses import is_remote
 from fields_core.errors import PhotoError
 from fields_core.files import replacing
 

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Train and show how it goes."""
     out = writable_folder(arguments.out)
     terminal.note("Loading ...")
-    from fields_core.data.shard_files import is_remote
+    from fields_core.data.addresses import is_remote
     from fields_core.encoder.checkpoint import load_checkpoint
     from fields_core.encoder.onnx_graph import export_onnx
     from fields_core.training.attended import train_attended

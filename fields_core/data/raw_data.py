@@ -1,7 +1,8 @@
 """Training data as people have it: photos in a folder, a file of labels, or nothing but a number of heads to render.
 
 `as_shards` makes shards of it, once, in a folder of ours; what lies there already is looked up. Photos that were added,
-taken away, changed or labelled anew since are noticed, and everything is made again.
+taken away, changed or labelled anew since are noticed: shards of them are made in a folder beside, since a training may
+be reading the old ones, or go on with them some day.
 """
 
 from __future__ import annotations
@@ -14,23 +15,21 @@ import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fields_core.data.addresses import RENDERED, is_remote
 from fields_core.data.pictures import PictureFile
 from fields_core.data.prepare import prepare
-from fields_core.data.shard_files import is_remote
-from fields_core.data.shard_folder import open_folder, publish
+from fields_core.data.shard_folder import MANIFEST, open_folder, publish
 from fields_core.data.sources import Entry, Source, labelled_csv, photo_source
 from fields_core.detection.face_detector import FaceDetector
 from fields_core.errors import ExportError, SettingsError
 from fields_core.files import replacing
 from fields_core.progress import CancelToken, ProgressCallback
 
-RENDERED = "rendered:"
-"""Beginning of an address that means so many heads to render: ``rendered:2000``."""
 RECORD_FILE = "prepared.json"
-_MADE = ("*.tar", "*-[0-9][0-9][0-9][0-9][0-9][0-9].json", "*.index.json", "synthetic.json", "shards.json")
+_MADE = ("*.tar", "*-[0-9][0-9][0-9][0-9][0-9][0-9].json", "*.index.json")  # before it is finished
 
 
 def raw_source(path: Path, name: str = "") -> Source:
@@ -84,14 +83,14 @@ def as_shards(address: str, store: Path, progress: ProgressCallback, token: Canc
         return Shards(address)
     if not path.exists():
         raise SettingsError(f"{path} is not there", expected="a folder of shards or photos, or a CSV file of labels")
+    source = raw_source(path)  # what makes no sense leaves no folder behind
 
     def make(folder: Path) -> None:
-        if _is_new(folder, source := raw_source(path, folder.name)):
+        if not _finished(folder):
             with FaceDetector() as detector:
-                prepare(source, folder, detector, progress, token)
+                prepare(replace(source, name=folder.name), folder, detector, progress, token)
 
-    raw_source(path)  # what makes no sense leaves no folder behind
-    folder = _made(store, data_name(path), str(path.resolve()), make)
+    folder = _made(store, data_name(path), {"origin": str(path.resolve()), "photos": _digest(source)}, make)
     return Shards(str(folder), _label_files(path) if path.is_dir() else ())
 
 
@@ -111,48 +110,45 @@ def _rendered(address: str, store: Path, progress: ProgressCallback, token: Canc
     def make(folder: Path) -> None:
         write_synthetic(folder, count, 0, progress, token, processes=processes)
 
-    return _made(store, f"rendered-{count}", address, make)
+    return _made(store, f"rendered-{count}", {"origin": address}, make)
 
 
-def _made(store: Path, name: str, origin: str, make: Callable[[Path], None]) -> Path:
-    """The folder of shards of an origin."""
-    folder = _home(store, name, origin)
+def _made(store: Path, name: str, record: dict[str, str], make: Callable[[Path], None]) -> Path:
+    """The folder of shards of what a record tells."""
+    folder = _home(store, name, record)
     make(folder)
     publish(folder)
     return folder
 
 
-def _home(store: Path, name: str, origin: str) -> Path:
-    """The folder that belongs to an origin: data sets of one name get a number.
+def _home(store: Path, name: str, record: dict[str, str]) -> Path:
+    """The folder that belongs to a record: data sets of one name get a number.
 
     Raises:
-        ExportError: it cannot be made.
+        ExportError: it cannot be made, or emptied of what was begun with other photos.
     """
     for number in itertools.count(1):
         folder = store / (name if number == 1 else f"{name}-{number}")
         try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            if _record(folder).get("origin") == origin:
+            folder.mkdir(parents=True, exist_ok=True)
+            known = _record(folder)
+            if known == record:
                 return folder
+            if known.get("origin") == record["origin"] and not _finished(folder):
+                for path in {path for pattern in _MADE for path in folder.glob(pattern)}:
+                    path.unlink()
+            elif any(folder.iterdir()):
+                continue
         except OSError as error:
             raise ExportError(f"Cannot write {folder}", found=error.strerror or str(error)) from error
-        else:
-            _keep(folder, {"origin": origin})
-            return folder
+        with replacing(folder / RECORD_FILE) as temporary:
+            temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        return folder
     raise AssertionError("numbers do not end")
 
 
-def _is_new(folder: Path, source: Source) -> bool:
-    """Whether anything is to be done; what was made of other photos is deleted."""
-    digest = _digest(source)
-    record = _record(folder)
-    if record.get("photos") != digest:
-        for path in {path for pattern in _MADE for path in folder.glob(pattern)}:
-            path.unlink()
-        _keep(folder, {"origin": record["origin"], "photos": digest})
-        return True
-    return not (folder / "shards.json").exists()  # begun, and not ended
+def _finished(folder: Path) -> bool:
+    return (folder / MANIFEST).exists()
 
 
 def _digest(source: Source) -> str:
@@ -187,8 +183,3 @@ def _record(folder: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
-
-
-def _keep(folder: Path, record: dict[str, str]) -> None:
-    with replacing(folder / RECORD_FILE) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")

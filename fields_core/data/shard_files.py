@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from fields_core.data.addresses import is_remote
 from fields_core.errors import FieldsError
 from fields_core.files import replacing
 
@@ -62,11 +63,6 @@ def stored_file(address: str | Path, cache: Path | None = None) -> StoredFile:
             raise RemoteFileError(f"{text} needs a place to be kept", remedy="Name a cache folder.")
         return CachedFile(text, cache)
     return _remote(text) if is_remote(text) else LocalFile(Path(address))
-
-
-def is_remote(address: str | Path) -> bool:
-    """Whether an address lies elsewhere than in this machine's file system."""
-    return "://" in str(address) or str(address).startswith("pipe:")
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fields_core.data.shard_files import RemoteFileError, is_remote, stored_file
+from fields_core.data.addresses import Addresses, address_list, is_remote
+from fields_core.data.shard_files import RemoteFileError, stored_file
 from fields_core.data.shard_index import ShardError, write_index
 from fields_core.data.shards import ShardSet, shard_paths
 from fields_core.errors import SettingsError
@@ -69,15 +69,6 @@ def open_folder(address: str | Path, cache: Path | None = None) -> ShardFolder:
     folder = Path(address)
     files = tuple(sorted(path.name for path in folder.glob("*.tar") if _SHARD.fullmatch(path.name)))
     return ShardFolder(str(folder), files, _notes(folder, files))
-
-
-Addresses = Path | str | Sequence[Path | str]
-"""One folder of shards or several: paths, or addresses elsewhere."""
-
-
-def address_list(addresses: Addresses) -> tuple[Path | str, ...]:
-    """One address as a list of one."""
-    return (addresses,) if isinstance(addresses, Path | str) else tuple(addresses)
 
 
 @dataclass(frozen=True)

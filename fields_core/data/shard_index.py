@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fields_core.data.addresses import is_remote
 from fields_core.data.holdout import person_named
 from fields_core.data.sample import NO_LABEL
-from fields_core.data.shard_files import LocalFile, RemoteFileError, StoredFile, is_remote, stored_file
+from fields_core.data.shard_files import LocalFile, RemoteFileError, StoredFile, stored_file
 from fields_core.errors import FieldsError
 from fields_core.files import replacing
 

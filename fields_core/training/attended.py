@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import torch
 
-from fields_core.data.shard_folder import address_list
+from fields_core.data.addresses import absolute, address_list
 from fields_core.errors import ExportError, FieldsError
 from fields_core.files import replacing
 from fields_core.progress import Cancelled, CancelToken
@@ -70,14 +70,10 @@ def train_attended(
 def _keep(request: RunRequest) -> None:
     """What `--resume` has to be told again."""
     given = {name: getattr(request, name) for name in ("start", "head", "cache")}
-    row: dict[str, Any] = {"data": [_absolute(address) for address in address_list(request.data)]}
-    row |= {name: None if value is None else _absolute(value) for name, value in given.items()}
+    row: dict[str, Any] = {"data": [absolute(address) for address in address_list(request.data)]}
+    row |= {name: None if value is None else absolute(value) for name, value in given.items()}
     with replacing(request.out / REQUEST_FILE) as temporary:
         temporary.write_text(json.dumps(row, indent=1) + "\n", "utf-8")
-
-
-def _absolute(value: Path | str) -> str:
-    return str(value.absolute()) if isinstance(value, Path) else value
 
 
 def _note(event: TrainingEvent, folder: Path) -> Note:

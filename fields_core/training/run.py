@@ -19,8 +19,8 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
+from fields_core.data.addresses import Addresses
 from fields_core.data.mixture import Share
-from fields_core.data.shard_folder import Addresses
 from fields_core.encoder.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint, save_checkpoint
 from fields_core.errors import SettingsError
 from fields_core.files import replacing

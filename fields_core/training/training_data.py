@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from fields_core.data.addresses import Addresses
 from fields_core.data.holdout import held_out
 from fields_core.data.mixture import Ingredient, Mixture, SampleSet, Share
 from fields_core.data.sample import Sample, SampleBatch, collate
-from fields_core.data.shard_folder import Addresses, ShardFolders, open_folders
+from fields_core.data.shard_folder import ShardFolders, open_folders
 from fields_core.data.view import EvaluationView, TrainingView
 from fields_core.datatypes import FaceCode
 from fields_core.encoder.emotion_head import Emotion

@@ -80,9 +80,21 @@ class TestPhotos:
             made(photos / "faces.csv", tmp_path / "store")
         assert tar.stat().st_mtime_ns == before
         (photos / "faces.csv").write_text("image,label\na.png,fear\n")
-        made(photos / "faces.csv", tmp_path / "store")
-        (source,) = check_data(str(folder), 20, ignore, CancelToken()).sources
+        again = made(photos / "faces.csv", tmp_path / "store").folder
+        (source,) = check_data(again, 20, ignore, CancelToken()).sources
         assert (source.class_counts[4], source.dropped) == (1, {})
+        assert tar.stat().st_mtime_ns == before, "a training may be reading it"
+
+    def test_what_was_begun_and_changed_since_is_begun_anew(self, photos: Path, tmp_path: Path) -> None:
+        token, store = CancelToken(), tmp_path / "store"
+        with pytest.raises(Cancelled):
+            as_shards(str(photos / "faces.csv"), store, lambda progress: token.cancel(), token)
+        (photos / "faces.csv").write_text("image,label\na.png,fear\n")
+        (begun,) = store.iterdir()
+        (begun / f"{begun.name}-000000.tar").write_bytes(b"of the photos of before")
+        found = made(photos / "faces.csv", store)
+        (source,) = check_data(found.folder, 20, ignore, CancelToken()).sources
+        assert (found.folder, source.class_counts[4], source.dropped) == (str(begun), 1, {})
 
     def test_cancelled_and_asked_for_again_it_goes_on(self, photos: Path, tmp_path: Path) -> None:
         token = CancelToken()
