@@ -188,10 +188,11 @@ class TrainingWindow(QDialog):
 
                 files += write_evaluation_csv(page.evaluation, folder)
             if page.ablation.result is not None:
+                from fields_core.evaluation.ablation_store import TABLE_FILE
                 from fields_core.evaluation.results import write_result
 
-                write_result(folder / "ablation.csv", page.ablation.result)
-                files.append(folder / "ablation.csv")
+                write_result(folder / TABLE_FILE, page.ablation.result)
+                files.append(folder / TABLE_FILE)
         except FieldsError as error:
             self._messages.show_error(error)
         else:

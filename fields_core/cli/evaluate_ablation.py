@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from fields_core.data.shards import ShardSet
     from fields_core.evaluation.ablation import AblationPlan, planned_runs, train_runs
     from fields_core.evaluation.ablation_report import ablation_tables
-    from fields_core.evaluation.ablation_scores import AblationScorer, evenly, score_run
+    from fields_core.evaluation.ablation_scores import START_SCORES_FILE, AblationScorer, evenly, score_run
     from fields_core.evaluation.results import write_result
     from fields_core.head import load_head
 
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         head, kept = load_head(head_file), runs / "rendered-heads.npz"
         scorer = AblationScorer(head, train, test, data, arguments.rendered, kept, progress.show_or_tell)
         try:
-            first = scorer.score(start, runs / "start-scores.json", token)
+            first = scorer.score(start, runs / START_SCORES_FILE, token)
             scored = []
             for one in train_runs(plan, lambda event: tell(terminal, event), token):
                 scored.append(score_run(scorer, one, token))

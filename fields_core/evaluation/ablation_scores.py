@@ -24,6 +24,8 @@ from fields_core.head.model import HeadModel
 from fields_core.progress import CancelToken, ProgressCallback
 from fields_core.training.training_data import Chosen
 
+SCORES_FILE = "scores.json"
+START_SCORES_FILE = "start-scores.json"  # of what all runs started from
 _SCORING = 2  # goes up when scores come to mean something else
 
 
@@ -155,7 +157,18 @@ def evenly(samples: SampleSet, limit: int) -> SampleSet:
 
 def score_run(scorer: AblationScorer, run: AblationRun, token: CancelToken) -> ScoredRun:
     """Measure a finished training; see `AblationScorer.score`."""
-    return ScoredRun(run.variant, run.seed, scorer.score(run.encoder, run.folder / "scores.json", token))
+    return ScoredRun(run.variant, run.seed, scorer.score(run.encoder, run.folder / SCORES_FILE, token))
+
+
+def read_scores(path: Path) -> tuple[str, Scores]:
+    """The conditions under which something was measured, and its scores.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: no such file, or something else in it.
+    """
+    stored = json.loads(path.read_text("utf-8"))
+    values = {name: math.nan if value is None else float(value) for name, value in stored["scores"].items()}
+    return str(stored["conditions"]), Scores(**values)
 
 
 def _read(report: EmotionReport, reader: str, *, balanced: bool) -> tuple[float, float, float]:
@@ -170,9 +183,7 @@ def _read(report: EmotionReport, reader: str, *, balanced: bool) -> tuple[float,
 def _remembered(memory: Path, conditions: str) -> Scores | None:
     """Scores measured before under the same conditions; None if there are none, or unreadable ones."""
     try:
-        stored = json.loads(memory.read_text("utf-8"))
-        if stored["conditions"] != conditions:
-            return None
-        return Scores(**{name: math.nan if value is None else float(value) for name, value in stored["scores"].items()})
+        known, scores = read_scores(memory)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return scores if known == conditions else None

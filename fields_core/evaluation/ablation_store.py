@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from pathlib import Path
 
@@ -12,7 +10,6 @@ from fields_core.evaluation.result_file import read_result
 from fields_core.evaluation.results import Fact, Result
 
 TABLE_FILE = "ablation.csv"
-_START_FILE, _SCORES_FILE = "start-scores.json", "scores.json"
 _RUN = re.compile(r"(.+)-seed(\d+)")
 
 
@@ -36,24 +33,20 @@ def _collected(folder: Path) -> Result:
     """From the scores beside the checkpoints; the table of an interrupted command may be gone or not be there yet."""
     from fields_core.evaluation.ablation import VARIANTS
     from fields_core.evaluation.ablation_report import ablation_tables
-    from fields_core.evaluation.ablation_scores import ScoredRun, Scores
-
-    def scores(path: Path) -> Scores:
-        stored = json.loads(path.read_text("utf-8"))["scores"]
-        return Scores(**{name: math.nan if value is None else float(value) for name, value in stored.items()})
+    from fields_core.evaluation.ablation_scores import SCORES_FILE, START_SCORES_FILE, ScoredRun, read_scores
 
     variants = {variant.name: variant for variant in VARIANTS}
     runs = []
     try:
-        start = scores(folder / _START_FILE)
-        for path in sorted(folder.glob(f"*/{_SCORES_FILE}")):
+        _, start = read_scores(folder / START_SCORES_FILE)
+        for path in sorted(folder.glob(f"*/{SCORES_FILE}")):
             found = _RUN.fullmatch(path.parent.name)
             if found and found[1] in variants:
-                runs.append(ScoredRun(variants[found[1]], int(found[2]), scores(path)))
+                runs.append(ScoredRun(variants[found[1]], int(found[2]), read_scores(path)[1]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(
             f"{folder} holds no ablation that was measured",
-            expected=f"{TABLE_FILE}, or runs with {_SCORES_FILE}",
+            expected=f"{TABLE_FILE}, or runs with {SCORES_FILE}",
             found=str(error),
             remedy="Run fields evaluate ablation --runs with this folder.",
         ) from error
