@@ -13,6 +13,7 @@ import torch
 
 from fields_core.files import replacing
 from fields_core.progress import Cancelled, CancelToken
+from fields_core.training.batches import ValidationSet
 from fields_core.training.config import Stage, TrainConfig
 from fields_core.training.ema import MovingAverage
 from fields_core.training.events import CheckpointSaved, EventCallback, StageStarted, StepDone, Validated
@@ -20,7 +21,6 @@ from fields_core.training.module import EncoderTraining
 from fields_core.training.pictures import PicturePainter
 from fields_core.training.stage_log import StageLog
 from fields_core.training.stopwatch import Phase, Speed, Stopwatch
-from fields_core.training.training_data import ValidationSet
 from fields_core.training.validation import ValidationMetrics, validate
 
 RESUME_FILE = "last.ckpt"

@@ -27,6 +27,7 @@ from fields_core.files import replacing
 from fields_core.head import HeadModel, load_head
 from fields_core.progress import CancelToken
 from fields_core.training.allocator import keep_freed_memory
+from fields_core.training.batches import BatchStream, ValidationSet
 from fields_core.training.config import STAGES, Stage, TrainConfig, load_config, save_config
 from fields_core.training.events import EventCallback, StageFinished
 from fields_core.training.face_geometry import FaceGeometry
@@ -36,9 +37,7 @@ from fields_core.training.objective import Objective
 from fields_core.training.pictures import PicturePainter
 from fields_core.training.stages import starting_networks
 from fields_core.training.training_data import (
-    BatchStream,
     TrainingData,
-    ValidationSet,
     all_class_weights,
     measured_scale,
     mixture,

@@ -20,7 +20,8 @@ from fields_core.data.shard_files import RemoteFileError, stored_file
 from fields_core.data.shard_folder import open_folder, publish
 from fields_core.data.shards import ShardError, ShardSet, shard_path
 from fields_core.errors import SettingsError
-from fields_core.training.training_data import BatchStream, mixture, read_folder
+from fields_core.training.batches import BatchStream
+from fields_core.training.training_data import mixture, read_folder
 from tests.training_data import TINY, egg, write_data
 from tests.web import Web, serving
 

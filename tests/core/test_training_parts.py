@@ -17,6 +17,7 @@ from fields_core.encoder.emotion_head import EmotionHead
 from fields_core.encoder.face_encoder import FaceEncoder
 from fields_core.errors import SettingsError
 from fields_core.head.model import HeadModel
+from fields_core.training.batches import BatchStream
 from fields_core.training.config import DataConfig, Stage, StageConfig, TrainConfig
 from fields_core.training.ema import MovingAverage
 from fields_core.training.face_geometry import FaceGeometry
@@ -24,7 +25,7 @@ from fields_core.training.metrics_log import MetricsLog
 from fields_core.training.module import DivergedError, EncoderTraining
 from fields_core.training.objective import Objective
 from fields_core.training.stages import encoder_config, split, starting_networks
-from fields_core.training.training_data import BatchStream, class_weights, mixture, read_folder
+from fields_core.training.training_data import class_weights, mixture, read_folder
 from tests.training_data import TINY, egg, sample, write_data
 
 
