@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,14 +24,14 @@ from PySide6.QtWidgets import (
 
 from fields_app import style
 from fields_app.dialogs.config_form import ConfigForm, config_of, remark_of
+from fields_app.dialogs.cost_label import CostLabel
 from fields_app.dialogs.data_sources import DataSources
 from fields_app.dialogs.start_from import StartFrom
 from fields_app.panels.data_view import DataView
-from fields_app.training_history import amount, duration, free_folder, run_name
+from fields_app.training_history import free_folder, run_name
 from fields_core.errors import FieldsError, SettingsError
 from fields_core.training.config import TrainConfig, load_config, save_config
 from fields_core.training.descriptions import settings
-from fields_core.training.estimate import estimate
 from fields_core.training.presets import PRESETS
 from fields_core.training.remarks import Circumstances, Remark, remarks
 from fields_core.training.runs import RunFacts
@@ -101,8 +99,7 @@ class TrainingDialog(QDialog):
         self._make_pages()
         self.problems = QLabel(self)
         self.problems.setWordWrap(True)
-        self.cost = QLabel(self)
-        self.cost.setObjectName("soft")
+        self.cost = CostLabel(runs_folder, runs, gpu, self)
         self.start_button = QPushButton(self.tr("Start training"), self)
         self.start_button.setObjectName("primary")
         self.start_button.setDefault(True)
@@ -213,7 +210,8 @@ class TrainingDialog(QDialog):
         self._update()
 
     def _look(self, address: str) -> None:
-        every = self._held_out[address] = self._config.data.holdout_every if self._config is not None else 20
+        config = self._config or TrainConfig()  # of settings that make no sense, yet: they will be looked at again
+        every = self._held_out[address] = config.data.holdout_every
         self.check_requested.emit(address, every)
 
     def _outdated(self) -> list[str]:
@@ -272,7 +270,7 @@ class TrainingDialog(QDialog):
             title = self.tr(list(_PAGES)[index])
             self.pages.setTabText(index, f"{title}  ({wrong})" if wrong else title)
         self._show_problems(found)
-        self._show_cost()
+        self.cost.show_cost(self._config, self._check)
         fatal = any(remark.fatal for remark in found)
         self.start_button.setEnabled(
             self._config is not None and not fatal and self.data.ready and bool(self.name.text().strip())
@@ -287,31 +285,3 @@ class TrainingDialog(QDialog):
         self.problems.setText(text)
         self.problems.setStyleSheet(f"color: {style.ERROR if fatal else style.WARNING};")
         self.problems.setVisible(bool(text))
-
-    def _show_cost(self) -> None:
-        if self._config is None:
-            self.cost.setText("")
-            return
-        held_out = sum(source.validation for source in self._check.sources) if self._check is not None else 0
-        samples = min(held_out, 3 * self._config.data.validation_samples)
-        guess = estimate(self._config, self._runs, gpu=bool(self._gpu), validation_samples=samples)
-        basis = self.tr("as earlier runs went") if guess.measured else self.tr("a rough guess: no run to go by yet")
-        self.cost.setText(
-            self.tr("About %1 and %2 (%3)")
-            .replace("%1", duration(guess.seconds))
-            .replace("%2", amount(guess.size))
-            .replace("%3", basis)
-        )
-        room = _room(self._runs_folder)
-        self.cost.setStyleSheet(f"color: {style.WARNING};" if guess.size > room else "")
-        if guess.size > room:
-            self.cost.setText(self.cost.text() + self.tr("; only %1 are free").replace("%1", amount(room)))
-
-
-def _room(folder: Path) -> int:
-    """Bytes that are free where a folder is, or will be."""
-    place = next((path for path in (folder, *folder.parents) if path.is_dir()), None)
-    try:
-        return shutil.disk_usage(place).free if place is not None else sys.maxsize
-    except OSError:
-        return sys.maxsize

@@ -8,7 +8,6 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -24,6 +23,7 @@ from PySide6.QtWidgets import (
 from fields_app import style
 from fields_app.panels.curve_plot import CurvePlot
 from fields_app.panels.fitted_picture import FittedPicture
+from fields_app.panels.number_tiles import NumberTiles
 from fields_app.training_history import TrainingHistory, amount, duration
 from fields_core.training.config import TrainConfig
 from fields_core.training.journal import Note
@@ -68,7 +68,9 @@ class TrainingPanel(QWidget):
         self.history = TrainingHistory(None)
         self.title = self._label("title", self.tr("Nothing is being trained"))
         self.state = self._label("soft", "")
-        self._numbers: dict[str, QLabel] = {}
+        titles = {"loss": self.tr("Loss"), "validation": self.tr("Validation loss"), "rate": self.tr("Learning rate"),
+                  "speed": self.tr("Images/s"), "memory": self.tr("Memory"), "left": self.tr("Time left")}  # fmt: skip
+        self.numbers = NumberTiles(titles, self)
         self.progress = QProgressBar(self)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName(self.tr("Progress of the training"))
@@ -204,15 +206,15 @@ class TrainingPanel(QWidget):
 
     def _write_numbers(self) -> None:
         history = self.history
-        for name, text in (
-            ("loss", _number(history.latest(history.losses, "total"), 4)),
-            ("validation", _number(history.latest(history.validation, "loss"), 4)),
-            ("rate", _number(history.latest(history.gauges, "learning_rate"), 3)),
-            ("speed", _number(history.latest(history.gauges, "images_per_second"), 3)),
-            ("memory", amount(history.latest(history.gauges, "memory"))),
-            ("left", duration(history.seconds_left if self._active else math.nan)),
-        ):
-            self._numbers[name].setText(text)
+        texts = {
+            "loss": _number(history.latest(history.losses, "total"), 4),
+            "validation": _number(history.latest(history.validation, "loss"), 4),
+            "rate": _number(history.latest(history.gauges, "learning_rate"), 3),
+            "speed": _number(history.latest(history.gauges, "images_per_second"), 3),
+            "memory": amount(history.latest(history.gauges, "memory")),
+            "left": duration(history.seconds_left if self._active else math.nan),
+        }
+        self.numbers.show_numbers(texts)
         self.progress.setRange(0, max(history.total_steps, 1))
         self.progress.setValue(history.step)
 
@@ -269,33 +271,10 @@ class TrainingPanel(QWidget):
         layout.setContentsMargins(style.MEDIUM, style.MEDIUM, style.MEDIUM, style.MEDIUM)
         layout.setSpacing(style.SMALL)
         layout.addLayout(head)
-        layout.addLayout(self._tiles())
+        layout.addWidget(self.numbers)
         layout.addWidget(self.progress)
         layout.addWidget(self.trouble)
         layout.addWidget(split, 1)
-
-    def _tiles(self) -> QHBoxLayout:
-        tiles = QHBoxLayout()
-        tiles.setSpacing(style.SMALL)
-        for name, text in (
-            ("loss", self.tr("Loss")),
-            ("validation", self.tr("Validation loss")),
-            ("rate", self.tr("Learning rate")),
-            ("speed", self.tr("Images/s")),
-            ("memory", self.tr("Memory")),
-            ("left", self.tr("Time left")),
-        ):
-            tile = QFrame(self)
-            tile.setObjectName("card")
-            column = QVBoxLayout(tile)
-            column.setContentsMargins(style.MEDIUM, style.TINY, style.MEDIUM, style.TINY)
-            column.setSpacing(0)
-            column.addWidget(self._label("faint", text))
-            self._numbers[name] = self._label("title", "–")
-            self._numbers[name].setAccessibleName(text)
-            column.addWidget(self._numbers[name])
-            tiles.addWidget(tile, 1)
-        return tiles
 
     def _label(self, kind: str, text: str) -> QLabel:
         label = QLabel(text, self)

@@ -14,11 +14,14 @@ from pytestqt.qtbot import QtBot
 from fields_app import bootstrap, style
 from fields_app.app import Workbench
 from fields_app.controllers.projects import Answer
+from fields_app.controllers.training import TrainingController
 from fields_app.panels.message_bar import MessageBar
 from fields_app.panels.sliders_panel import SlidersPanel
 from fields_app.session import Session
 from fields_app.settings import ExportChoice, Settings
+from fields_core.training.supervisor import Supervisor
 from tests.app.engines import FakeEngine
+from tests.trainings import PROGRAM
 
 WAIT = 30_000  # milliseconds: only a hang takes that long
 
@@ -65,7 +68,25 @@ def settings(tmp_path: Path) -> Settings:
     settings.export = ExportChoice(directory=tmp_path)
     settings.recovery_folder = tmp_path / "recovery"
     settings.presets_file = tmp_path / "presets.json"
+    settings.prepared_folder = tmp_path / "prepared"
     return settings
+
+
+@pytest.fixture
+def runs_settings(settings: Settings, tmp_path: Path) -> Settings:
+    settings.runs_folder = tmp_path / "runs"
+    return settings
+
+
+@pytest.fixture
+def training(messages: MessageBar, runs_settings: Settings, tmp_path: Path) -> Iterator[TrainingController]:
+    controller = TrainingController(
+        messages, runs_settings, program=PROGRAM, install=lambda path: (tmp_path / "used").write_text(str(path))
+    )
+    yield controller
+    controller.stop()
+    for folder in (tmp_path / "runs").glob("*"):
+        Supervisor(folder, PROGRAM).discard()
 
 
 @pytest.fixture
