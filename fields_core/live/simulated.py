@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Player:
         self._speed = self._checked(speed)
         self._due = 0.0
         self._wished: int | None = None
+        self._wishing = threading.Lock()  # or a wish that comes while the last one is taken would be lost
         self._shown = -1
         self.paused = False
 
@@ -94,7 +96,8 @@ class Player:
                     return None
                 left = _NAP if self.paused else self._due - time.monotonic()
                 time.sleep(min(max(left, 0.0), _NAP))
-            wished, self._wished = self._wished, None
+            with self._wishing:
+                wished, self._wished = self._wished, None
             if wished is not None:
                 self._clip.seek(wished)
             frame = self._clip.read()
@@ -109,13 +112,15 @@ class Player:
 
     def seek(self, number: int) -> None:
         """Show frame ``number`` next, at once, also while paused."""
-        self._wished = number
+        with self._wishing:
+            self._wished = number
 
     def step(self, frames: int) -> None:
         """Pause, and show the frame that is so many frames away; the clip's ends limit it."""
         self.paused = True
-        start = self._shown if self._wished is None else self._wished
-        self.seek(min(max(start + frames, 0), max(self.length - 1, 0)))
+        with self._wishing:
+            start = self._shown if self._wished is None else self._wished
+            self._wished = min(max(start + frames, 0), max(self.length - 1, 0))
 
     def close(self) -> None:
         """Close the clip; safe to repeat."""
