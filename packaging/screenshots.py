@@ -5,12 +5,12 @@ Without a display it starts itself again on a virtual one (Xvfb).
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from display import start_again_on_display
 
 from fields_app import app, style
 
@@ -79,13 +79,5 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    needs_display = sys.platform.startswith("linux") and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
-    if needs_display and os.environ.get("QT_QPA_PLATFORM") != "offscreen":
-        xvfb = shutil.which("xvfb-run")
-        if xvfb is None:
-            raise SystemExit("No display and no xvfb-run: run packaging/linux-packages.sh --display.")
-        virtual = [xvfb, "--auto-servernum", "--server-args=-screen 0 1600x1000x24"]
-        os.execv(xvfb, [*virtual, sys.executable, *sys.argv])
+    start_again_on_display()
     sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER))

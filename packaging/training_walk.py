@@ -21,6 +21,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+from display import start_again_on_display
 from walk import KILLED, Walk, check, make_photos, say
 
 from PySide6.QtCore import QEvent, QObject, QSettings, Qt, QTimer  # isort: skip - after the app
@@ -39,7 +40,7 @@ FOLDER = Path("build") / "training-walk"
 WORK = "FIELDS_WALK"
 PHOTOS = 160  # of the labelled set
 HEADS = 240
-LIMIT = 50.0  # milliseconds between two painted frames, 95 of 100
+LIMIT = 50.0  # milliseconds between two painted frames, 95 of 100; more where it was more without a training
 SECONDS = float(os.environ.get("FIELDS_WALK_SECONDS", "10"))  # of each timing
 SETTINGS = {
     "pretrain.steps": "600",
@@ -118,7 +119,7 @@ def first_life(work: Path, pictures: Path, data: Path) -> None:
     walk.wait(lambda: session.person is not None and walk.settled())
     before = session.code
     walk.rest(2.0)
-    _, alone = painted_frames(walk, "before any training")
+    rest, alone = painted_frames(walk, "before any training")
     start = time.perf_counter()
     bench.training_menu.show()
     opened = time.perf_counter() - start
@@ -132,12 +133,7 @@ def first_life(work: Path, pictures: Path, data: Path) -> None:
     walk.picture("photos-being-prepared", dialog)
     check(not dialog.start_button.isEnabled(), "nothing starts before the photos are prepared")
     walk.wait(lambda: dialog.data.ready)
-    for name, text in SETTINGS.items():
-        editor = dialog.form_of(name).editor(name)
-        assert isinstance(editor, QLineEdit)
-        editor.setText(text)
-    walk.rest(1.0)
-    walk.wait(lambda: dialog.data.ready)
+    fill_in(walk, dialog)
     walk.picture("data-checked", dialog)
     for number, name in ((1, "stages"), (2, "losses"), (4, "run")):
         dialog.pages.setCurrentIndex(number)
@@ -151,12 +147,13 @@ def first_life(work: Path, pictures: Path, data: Path) -> None:
     walk.wait(lambda: training.active and any(note.kind == "step" for note in notes))
     walk.rest(2.0)
     still, turning = painted_frames(walk, "while it trains, its window open")
-    check(still < LIMIT, f"the window is painted every {still:.1f} ms (p95) while it trains")
+    limit = max(LIMIT, 1.5 * rest)
+    check(still < limit, f"the window is painted every {still:.1f} ms (p95) while it trains, at most {limit:.0f}")
     say(f"the turning head every {turning:.1f} ms (p95), before any training every {alone:.1f} ms")
     walk.wait(lambda: len(validated()) >= 5 and min(validated()[1:]) < 0.8 * validated()[0])
     walk.picture("training", window)
     window.panel.stop_button.click()
-    walk.picture("stop-early-asked", window)
+    walk.picture("stop-early-asked", question())
     answer("Stop early")
     walk.wait(lambda: training.status is not None and training.status.state is RunState.FINISHED)
     walk.picture("stopped-early", window)
@@ -204,12 +201,8 @@ def first_life(work: Path, pictures: Path, data: Path) -> None:
     dialog = new_training(walk)
     walk.wait(lambda: dialog.data.ready)
     check(len(dialog.data.addresses) == 3, "the data of before are offered again, and prepared already")
-    for name, text in SETTINGS.items():
-        editor = dialog.form_of(name).editor(name)
-        assert isinstance(editor, QLineEdit)
-        editor.setText(text)
-    walk.rest(1.0)
-    walk.wait(lambda: dialog.data.ready and dialog.start_button.isEnabled())
+    fill_in(walk, dialog)
+    walk.wait(dialog.start_button.isEnabled)
     notes.clear()
     dialog.start_button.click()
     walk.wait(lambda: any(note.kind == "saved" for note in notes))
@@ -257,7 +250,7 @@ def second_life(work: Path, pictures: Path, data: Path) -> None:
     walk.wait(lambda: any(note.kind == "step" for note in notes[heard:]))
     walk.picture("goes-on", window)
     window.panel.discard_button.click()
-    walk.picture("cancel-asked", window)
+    walk.picture("cancel-asked", question())
     answer("Delete it")
     walk.wait(lambda: training.status is not None and training.status.state is RunState.GONE)
     check(not folder.exists(), "what was cancelled is deleted")
@@ -274,10 +267,24 @@ def new_training(walk: Walk) -> TrainingDialog:
     return dialog
 
 
+def fill_in(walk: Walk, dialog: TrainingDialog) -> None:
+    """The settings; what is held out by them is counted anew."""
+    for name, text in SETTINGS.items():
+        editor = dialog.form_of(name).editor(name)
+        assert isinstance(editor, QLineEdit)
+        editor.setText(text)
+    walk.rest(1.0)
+    walk.wait(lambda: dialog.data.ready)
+
+
+def question() -> QMessageBox:
+    """The one that is asked."""
+    (box,) = [box for box in QApplication.topLevelWidgets() if isinstance(box, QMessageBox) and box.isVisible()]
+    return box
+
+
 def answer(text: str) -> None:
-    boxes = [box for box in QApplication.topLevelWidgets() if isinstance(box, QMessageBox) and box.isVisible()]
-    buttons = [button for box in boxes for button in box.findChildren(QPushButton)]
-    next(button for button in buttons if button.text().replace("&", "") == text).click()
+    next(button for button in question().findChildren(QPushButton) if button.text().replace("&", "") == text).click()
 
 
 def make_slice(data: Path, work: Path) -> None:
@@ -324,15 +331,7 @@ def main(data: Path, pictures: Path) -> int:
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         raise SystemExit("Usage: python packaging/training_walk.py DATA [FOLDER]")
-    needs_display = sys.platform.startswith("linux") and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
-    if needs_display and os.environ.get("QT_QPA_PLATFORM") != "offscreen":
-        xvfb = shutil.which("xvfb-run")
-        if xvfb is None:
-            raise SystemExit("No display and no xvfb-run: run packaging/linux-packages.sh --display.")
-        virtual = [xvfb, "--auto-servernum", "--server-args=-screen 0 1600x1000x24"]
-        os.execv(xvfb, [*virtual, sys.executable, *sys.argv])
+    start_again_on_display()
     source, target = Path(sys.argv[1]).resolve(), Path(sys.argv[2]) if len(sys.argv) > 2 else FOLDER
     if len(sys.argv) > 3:
         lives = {"first": first_life, "second": second_life}
