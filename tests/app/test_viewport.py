@@ -43,6 +43,16 @@ def differ(a: np.ndarray, b: np.ndarray) -> float:
     return float((np.abs(a - b).max(axis=2) > 12).mean())
 
 
+def grimace(session: Session, engine: FakeEngine) -> None:
+    """Move the points of the head on show."""
+    code = session.code
+    assert code is not None
+    for parameter in engine.parameters:
+        if parameter.key in ("jawOpen", "mouthPucker", "cheekPuff"):
+            code = parameter.write(code, 1.0)
+    session.set_mesh("", engine.head.mesh(code))
+
+
 def test_the_head_stands_in_the_middle(viewport: Viewport) -> None:
     image = picture(viewport)
     height, width = image.shape[:2]
@@ -71,12 +81,7 @@ def test_three_looks_differ(viewport: Viewport) -> None:
 
 def test_new_points_move_the_head_in_place(viewport: Viewport, session: Session, engine: FakeEngine) -> None:
     before, actor = picture(viewport), viewport.scene.actor
-    code = session.code
-    assert code is not None
-    for parameter in engine.parameters:
-        if parameter.key in ("jawOpen", "mouthPucker", "cheekPuff"):
-            code = parameter.write(code, 1.0)
-    session.set_mesh("", engine.head.mesh(code))
+    grimace(session, engine)
     assert viewport.scene.actor is actor
     assert differ(before, picture(viewport)) > 0.005
 
@@ -209,12 +214,7 @@ class TestSketch:
 
     def test_new_points_show_in_both(self, moving: Viewport, session: Session, engine: FakeEngine) -> None:
         _, before = self.both(moving)
-        code = session.code
-        assert code is not None
-        for parameter in engine.parameters:
-            if parameter.key in ("jawOpen", "mouthPucker", "cheekPuff"):
-                code = parameter.write(code, 1.0)
-        session.set_mesh("", engine.head.mesh(code))
+        grimace(session, engine)
         vtk, after = self.both(moving)
         assert differ(before, after) > 0.005
         assert differ(vtk, after) < 0.01
