@@ -220,6 +220,9 @@ def second_life(work: Path, pictures: Path, data: Path) -> None:
     walk.wait(lambda: training.active and bool(notes))
     bench.training_menu.show()
     window = bench.training_menu.trainings
+    drawn: list[bool] = []
+    window.plots.finished.connect(lambda: drawn.append(True))
+    walk.wait(lambda: bool(drawn))
     walk.picture("found-again", window)
     check(notes[0].kind == "began", "the whole story of the training is there")
     for box in [box for box in QApplication.topLevelWidgets() if isinstance(box, QMessageBox) and box.isVisible()]:
