@@ -86,7 +86,7 @@ class FaceDetector:
         return self._search(photo.pixels, self.small_faces)
 
     def detect_frame(self, pixels: NDArray[np.uint8], timestamp_ms: int) -> list[DetectedFace]:
-        """The faces of the next frame of a clip, largest first, followed from frame to frame (smoothed).
+        """The faces of the next frame of a clip, largest first, followed from frame to frame.
 
         A timestamp that does not grow begins a new clip. Where following finds nobody, the frame is searched as a photo
         is, without the small faces; once that was in vain, only every `SEARCH_EVERY` frames, for it takes several times

@@ -2,7 +2,8 @@
 
 The photos (../shared/data/london) are none of those that the smoothing's constants were chosen on. A still face is one
 photo repeated with a sensor's noise. Blinks are made in the picture: the skin between brow and lid is drawn over the
-eye. They pass detector, coder and smoothing; what is kept is measured against the same eyes closed for a long time.
+eye. They pass detector, coder and smoothing, set as in the window, where several faces are looked for; what is kept is
+measured against the same eyes closed for a long time.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def _noise() -> list[NDArray[np.int16]]:
 def _jitter(head: HeadModel, coder: FaceCoder | None, photo: Picture, calm: float) -> float:
     """Root mean square distance of the vertices from their mean, mm."""
     vertices = []
-    with Tracker(head, coder, TrackerSettings(calm=calm), max_faces=1) as tracker:
+    with Tracker(head, coder, TrackerSettings(calm=calm)) as tracker:
         for frame in _noisy([photo] * (_SETTLED + _STILL)):
             tracked = tracker.track(frame)
             if frame.number >= _SETTLED:
@@ -124,7 +125,7 @@ def _blinked(
     """The mean of both eyes' blink unit in each of the pictures."""
     places = [head.expression_names.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
     values = []
-    with Tracker(head, coder, TrackerSettings(calm=calm), max_faces=1) as tracker:
+    with Tracker(head, coder, TrackerSettings(calm=calm)) as tracker:
         for frame in _noisy([photo] * _SETTLED + pictures):
             code = tracker.track(frame).faces[0].code
             values.append(float(code.expression[0, places].mean()))

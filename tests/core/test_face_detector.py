@@ -178,6 +178,16 @@ def test_video_follows_a_face_and_begins_again_when_time_goes_back(astronaut: np
         assert detector.detect_frame(np.zeros((480, 640, 3), np.uint8), 1000) == []
 
 
+@pytest.mark.parametrize("max_faces", [1, 4])
+def test_video_does_not_lag_behind_a_small_quick_movement(astronaut: np.ndarray, max_faces: int) -> None:
+    moved = np.ascontiguousarray(np.roll(astronaut, 1, axis=1))
+    with FaceDetector(mode="video", max_faces=max_faces) as detector:
+        for number in range(10):
+            (rest,) = detector.detect_frame(astronaut, 33 * number)
+        (face,) = detector.detect_frame(moved, 33 * 10)
+    assert (face.landmarks - rest.landmarks)[:, 0].mean() > 0.8
+
+
 def test_video_frame_upside_down_is_found(astronaut: np.ndarray) -> None:
     with FaceDetector(mode="video") as detector:
         (face,) = detector.detect_frame(np.ascontiguousarray(astronaut[::-1, ::-1]), 0)

@@ -65,16 +65,19 @@ def test_the_filter_calms_noise_and_follows_speed() -> None:
     assert 3.0 * 59 / RATE - ramp[-1] < 0.15  # a twentieth of a second behind
 
 
-def test_blinks_at_three_hertz_keep_four_fifths_of_their_amplitude(head: HeadModel) -> None:
+@pytest.mark.parametrize("closed", [1.0, 0.1])
+def test_blinks_at_three_hertz_keep_four_fifths_however_little_a_coder_sees_of_them(
+    head: HeadModel, closed: float
+) -> None:
     motion, smoother = Motion(head.n_expression), Smoother(head)
     blinks = [n for n, name in enumerate(head.expression_names) if name.startswith("eyeBlink")]
     lids = [motion.expression.start + n for n in blinks] or [motion.eyelids.start]
     kept = []
     for value in 0.5 - 0.5 * np.cos(2 * np.pi * 3.0 * np.arange(90) / RATE):
         vector = np.zeros(motion.size)
-        vector[lids] = value
+        vector[lids] = closed * value
         kept.append(float(smoother(vector, 1 / RATE)[lids[0]]))
-    assert np.ptp(kept[30:]) > 0.8
+    assert np.ptp(kept[30:]) > 0.8 * closed
 
 
 def test_the_slider_goes_from_raw_to_hardly_moving(head: HeadModel) -> None:
