@@ -22,6 +22,7 @@ def ask(parent: QWidget, title: str, text: str, button: str, answer: Callable[[]
     box = QMessageBox(QMessageBox.Icon.NoIcon, title, text, QMessageBox.StandardButton.Cancel, parent)
     box.button(QMessageBox.StandardButton.Cancel).setIcon(QIcon())
     go_on = box.addButton(button, QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(QMessageBox.StandardButton.Cancel)  # what goes on cannot be taken back
     box.buttonClicked.connect(lambda chosen: answer() if chosen is go_on else None)
     box.open()
     return box
