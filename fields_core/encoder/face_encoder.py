@@ -215,21 +215,32 @@ def bounded_code(
         low, high: (E,) bounds of the expression.
     """
     zeros, batch = shape.new_zeros, len(shape)
-    expression, eyelids, jaw = expressive.split_with_sizes((len(low), 2, 3), dim=1)
-    jaw = torch.cat([bounded(jaw[:, :1], 0.0, float("inf")), bounded(jaw[:, 1:], -JAW_SIDEWAYS, JAW_SIDEWAYS)], dim=1)
+    least, most = expressive_bounds(low, high)
+    expression, eyelids, jaw = bounded(expressive, least, most).split_with_sizes((len(low), 2, 3), dim=1)
     eyes = zeros(batch, 6)
     if gaze:
         # An eyeball does not roll.
         eyes = eyes.index_copy(1, torch.tensor([0, 1, 3, 4], device=shape.device), gaze[0])
     return FaceCode(
         shape=shape,
-        expression=bounded(expression, low, high),
+        expression=expression,
         head_pose=head_pose,
         neck_pose=zeros(batch, 3),
         jaw_pose=jaw,
         eye_pose=eyes,
-        eyelids=bounded(eyelids, 0.0, 1.0),
+        eyelids=eyelids,
         camera=camera,
         lighting=zeros(batch, 9, 3),
         albedo=zeros(batch, 0),
     )
+
+
+def expressive_bounds(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Least and greatest value (E + 5,) of expression, 2 eyelids and 3 of the jaw.
+
+    Args:
+        low, high: (E,) bounds of the expression.
+    """
+    least = low.new_tensor([0.0, 0.0, 0.0, -JAW_SIDEWAYS, -JAW_SIDEWAYS])
+    most = high.new_tensor([1.0, 1.0, float("inf"), JAW_SIDEWAYS, JAW_SIDEWAYS])
+    return torch.cat([low, least]), torch.cat([high, most])

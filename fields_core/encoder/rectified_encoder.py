@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fields_core.datatypes import FaceCode
-from fields_core.encoder.face_encoder import JAW_SIDEWAYS, EncoderConfig, bounded_code
+from fields_core.encoder.face_encoder import EncoderConfig, bounded_code, expressive_bounds
 from fields_core.encoder.landmark_chart import LandmarkChart, PlacedLandmarks
 from fields_core.encoder.landmark_model import GAZE, LandmarkModel
 from fields_core.head.model import HeadModel
@@ -74,10 +74,10 @@ class RectifiedEncoder(nn.Module):
         self.high: Tensor
         self.pose_units: Tensor
         self.halved_luminance: Tensor
-        lids_jaw_gaze = [(0.0, 1.0)] * 2 + [(0.0, inf)] + [(-JAW_SIDEWAYS, JAW_SIDEWAYS)] * 2 + [(-inf, inf)] * GAZE
-        more = torch.tensor(lids_jaw_gaze)[: 5 + (GAZE if config.gaze else 0)]
-        self.register_buffer("least", torch.cat([self.low, more[:, 0]]), persistent=False)
-        self.register_buffer("most", torch.cat([self.high, more[:, 1]]), persistent=False)
+        least, most = expressive_bounds(self.low, self.high)
+        gaze = GAZE if config.gaze else 0  # has no bounds
+        self.register_buffer("least", F.pad(least, (0, gaze), value=-inf), persistent=False)
+        self.register_buffer("most", F.pad(most, (0, gaze), value=inf), persistent=False)
         self.least: Tensor
         self.most: Tensor
         with torch.no_grad():

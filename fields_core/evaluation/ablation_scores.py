@@ -167,7 +167,7 @@ def read_scores(path: Path) -> tuple[str, Scores]:
         OSError, ValueError, KeyError, TypeError: no such file, or something else in it.
     """
     stored = json.loads(path.read_text("utf-8"))
-    values = {name: math.nan if value is None else float(value) for name, value in stored["scores"].items()}
+    values = {name: math.nan if value is None else float(value) for name, value in dict(stored["scores"]).items()}
     return str(stored["conditions"]), Scores(**values)
 
 

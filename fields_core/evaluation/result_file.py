@@ -27,7 +27,7 @@ def read_result(path: Path) -> Result:
             raise ValueError(f"more than {SIZE_LIMIT >> 20} MiB")
         lines = path.read_text("utf-8").splitlines()
         return _parsed(lines)
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, csv.Error) as error:
         raise SettingsError(
             f"{path} is no table of results",
             expected="a CSV file that fields evaluate wrote",

@@ -175,7 +175,8 @@ class CameraSource:
         elif sys.platform == "win32":
             remedy += " Allow it in Settings, Privacy, Camera."
         # Linux has told the others apart before.
-        found = "busy: another program uses it" if sys.platform.startswith("linux") else "absent, busy or forbidden"
+        linux = sys.platform.startswith("linux")
+        found = "most likely busy: another program uses it" if linux else "absent, busy or forbidden"
         return SourceError(f"The {self.name} cannot be used", found=found, remedy=remedy)
 
 

@@ -50,7 +50,14 @@ def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert csv_text(read) == csv_text(RESULT), "saved again it is the same file"
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "# Title\n", "# Title\n# One\na,b\n1\n", "# Title\na,b\n"])
+TOO_LONG = "x" * 200_000  # for a cell, says the csv module, with an error of its own
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a,b\n1,2\n", "# Title\n", "# Title\n# One\na,b\n1\n", "# Title\na,b\n", f"# Title\n# One\n{TOO_LONG}\n1\n"],
+    ids=["empty", "no title", "no table", "short row", "no table's title", "long cell"],
+)
 def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(SettingsError, match="no table of results"):
@@ -75,6 +82,12 @@ class TestFolder:
         assert rows["full"][:3] == ["full", "2", "0.700 ± 0.141"]
         assert rows["without emotion"][2] == "–"
         assert len(every.rows) == 3
+
+    @pytest.mark.parametrize("text", ["", "[]", '{"scores": "none"}', '{"conditions": "here", "scores": {"a": []}}'])
+    def test_scores_that_are_something_else_are_refused(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "start-scores.json").write_text(text)
+        with pytest.raises(SettingsError, match="no ablation"):
+            read_ablation(tmp_path)
 
     def test_a_folder_without_any_is_refused_with_the_way_out(self, tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match="no ablation") as caught:
