@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fields_core.cli.evaluate_ablation import add_parser as add_ablation
+from fields_core.cli.evaluate_curve import add_parser as add_curve
 from fields_core.cli.results import add_out, check_out, publish
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import SettingsError
@@ -25,6 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_emotion(measures)
     _add_reconstruction(measures)
     add_ablation(measures)
+    add_curve(measures)
 
 
 def _add_fit(measures: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

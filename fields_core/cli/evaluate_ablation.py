@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fields_core.cli.comparisons import INTERRUPTED, STATUS, add_comparison, chosen_config, chosen_shards, story
 from fields_core.cli.interrupts import interrupts
 from fields_core.cli.options import parse_choices, writable_folder
 from fields_core.cli.results import add_out, check_out, publish, told
@@ -17,12 +15,10 @@ from fields_core.errors import SettingsError
 from fields_core.progress import Cancelled, CancelToken
 
 if TYPE_CHECKING:
-    from fields_core.evaluation.ablation import AblationPlan, Variant
-    from fields_core.evaluation.results import Fact, Table
-    from fields_core.training.config import TrainConfig
+    from fields_core.evaluation.comparison import Variant
+    from fields_core.evaluation.results import Table
 
 _TITLE = "Ablation"
-_INTERRUPTED = 130
 
 
 def add_parser(measures: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,16 +30,9 @@ def add_parser(measures: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "all. Full, without direct 3D and plain cross entropy are trained with every seed. What is finished is not "
         "repeated and what was interrupted goes on; ablation.md and ablation.csv in the folder of the runs hold what "
         "is known so far.",
-        epilog="Exit status: 0 measured, 2 nothing could be measured, 130 interrupted.",
+        epilog=STATUS,
     )
-    parser.add_argument("--data", required=True, metavar="DIR", help="folder of shards to train on")
-    parser.add_argument("--start", required=True, metavar="FILE", help="pretrained checkpoint that all start from")
-    parser.add_argument("--runs", required=True, metavar="DIR", help="folder for the runs")
-    parser.add_argument("--train", nargs="+", required=True, metavar="SHARD", help="labelled photos for the probes")
-    parser.add_argument("--test", nargs="+", required=True, metavar="SHARD", help="labelled photos of other people")
-    config = parser.add_mutually_exclusive_group()
-    config.add_argument("--config", metavar="FILE", help="configuration of the full method: .json or .toml")
-    config.add_argument("--preset", default="default", metavar="NAME", help="a ready-made one (default: default)")
+    add_comparison(parser)
     parser.add_argument(
         "--steps", type=int, metavar="N", help="of steps A and B together (default: the configuration's)"
     )
@@ -51,11 +40,9 @@ def add_parser(measures: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--only", metavar="NAMES", help="some variants only, separated by commas: full,no-direct-3d,..."
     )
-    parser.add_argument("--rendered", type=int, default=300, metavar="N", help="heads to render (default 300)")
     parser.add_argument(
         "--photos", type=int, default=4000, metavar="N", help="at most so many for a probe to learn from (default 4000)"
     )
-    parser.add_argument("--head", metavar="FILE", help="another head model (.npz)")
     add_out(parser)
     parser.set_defaults(run=run)
 
@@ -73,23 +60,37 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     terminal.note("Loading ...")
     from fields_core.cli.train import tell
     from fields_core.data.shards import ShardSet
-    from fields_core.evaluation.ablation import AblationPlan, planned_runs, train_runs
+    from fields_core.evaluation.ablation import ablation_config
     from fields_core.evaluation.ablation_report import ablation_tables
     from fields_core.evaluation.ablation_scores import START_SCORES_FILE, AblationScorer, evenly, score_run
+    from fields_core.evaluation.comparison import ComparisonPlan, planned_runs, train_runs
     from fields_core.evaluation.results import write_result
     from fields_core.head import load_head
 
     head_file = Path(arguments.head).expanduser() if arguments.head else None
     start = Path(arguments.start).expanduser()
     variants = _variants(arguments.only)
-    plan = AblationPlan(
-        _config(arguments), Path(arguments.data).expanduser(), start, runs, variants, arguments.seeds, head_file
+    plan = ComparisonPlan(
+        ablation_config(chosen_config(arguments), arguments.steps),
+        Path(arguments.data).expanduser(),
+        start,
+        runs,
+        variants,
+        arguments.seeds,
+        head_file,
     )
-    paths = [[Path(name).expanduser() for name in names] for names in (arguments.train, arguments.test)]
+    paths = chosen_shards(arguments)
     train, test = evenly(ShardSet(paths[0]), arguments.photos), ShardSet(paths[1])
     data = "; ".join([", ".join(path.name for path in shards) for shards in paths] + [f"{len(train)} to learn from"])
     token = CancelToken()
-    facts = _facts(plan, paths[0], len(train), paths[1])
+    config = plan.config
+    facts = story(
+        plan,
+        f"{config.a.steps} steps A and {config.b.steps} steps B of {config.batch_size} samples in every run",
+        f" where repeated, else {config.seed}",
+        f"{len(train)} photos of " + ", ".join(path.name for path in paths[0]),
+        paths[1],
+    )
     tables: tuple[Table, ...] = ()
     with interrupts(token), terminal.progress() as progress:
         head, kept = load_head(head_file), runs / "rendered-heads.npz"
@@ -105,18 +106,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
                     write_result(runs / name, told(arguments, _TITLE, tables, facts))
         except Cancelled:
             terminal.note("Interrupted; the same command goes on.")
-            return _INTERRUPTED
+            return INTERRUPTED
     publish(arguments, terminal, _TITLE, tables, facts)
     return 0
-
-
-def _config(arguments: argparse.Namespace) -> TrainConfig:
-    from fields_core.evaluation.ablation import ablation_config
-    from fields_core.training.config import load_config
-    from fields_core.training.presets import preset
-
-    config = load_config(Path(arguments.config).expanduser()) if arguments.config else preset(arguments.preset)
-    return ablation_config(config, arguments.steps)
 
 
 def _variants(only: str | None) -> tuple[Variant, ...]:
@@ -125,22 +117,3 @@ def _variants(only: str | None) -> tuple[Variant, ...]:
     if only is None:
         return VARIANTS
     return chosen_variants(parse_choices(only, tuple(variant.name for variant in VARIANTS), "variant"))
-
-
-def _facts(plan: AblationPlan, train: Sequence[Path], photos: int, test: Sequence[Path]) -> list[Fact]:
-    from fields_core.evaluation.ablation import data_shards, file_digest
-    from fields_core.evaluation.rendered import HELD_OUT_SEED
-    from fields_core.evaluation.results import Fact
-
-    config, seeds = plan.config, range(plan.config.seed, plan.config.seed + plan.seeds)
-    budget = f"{config.a.steps} steps A and {config.b.steps} steps B of {config.batch_size} samples in every run"
-    shards = [path.name for path in data_shards(plan)]
-    return [
-        Fact("start", f"{plan.start} (SHA-256 {file_digest(plan.start)[:12]})"),
-        Fact("budget", budget),
-        Fact("seeds", f"{', '.join(map(str, seeds))} where repeated, else {seeds[0]}; rendered heads {HELD_OUT_SEED}"),
-        Fact("trained on", ", ".join(shards)),
-        Fact("probes trained on", f"{photos} photos of " + ", ".join(path.name for path in train)),
-        Fact("tested on", ", ".join(path.name for path in test)),
-        Fact("configuration", json.dumps(dataclasses.asdict(config))),
-    ]

@@ -1,4 +1,5 @@
-"""Which samples are for validation only: whole people, so that nobody is validated on a face that was trained on."""
+"""Which people's samples are chosen: those for validation only, so that nobody is validated on a face that was trained
+on, and shares of all people, for learning curves."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+_NUMBERS = 1 << 64  # that a person can have
 # Data sets whose file names say who it is, by the beginning of the source's name.
 _NAMING = {
     "london": re.compile(r"(\d{3})_"),  # Face Research Lab London Set: 001_neutral
@@ -40,6 +42,18 @@ def held_out(people: Sequence[str], every: int) -> list[bool]:
     if len(chosen) == len(numbers):
         chosen.remove(max(chosen, key=lambda person: numbers[person]))
     return [person in chosen for person in people]
+
+
+def among(people: Sequence[str], share: float) -> list[bool]:
+    """Whether each sample's person is among a share of all people, chosen by their names alone: about that many of a
+    large set, and everybody in a small share is also in a larger one.
+
+    Args:
+        people: a name for each sample.
+        share: above 0, at most 1.
+    """
+    # Another name than for holding out: who is held out and who is in a share have nothing to do with each other.
+    return [share >= 1.0 or _number(f"share of {person}") < share * _NUMBERS for person in people]
 
 
 def _number(person: str) -> int:

@@ -37,6 +37,11 @@ class SampleFacts:
     person: str
     """Empty where nothing says who it is."""
 
+    @property
+    def owner(self) -> str:
+        """Whose sample it is; one whose person nobody knows is its own."""
+        return self.person or f"{self.source}/{self.key}"
+
 
 @dataclass(frozen=True)
 class Place:

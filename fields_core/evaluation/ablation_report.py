@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from fields_core.evaluation.ablation import VARIANTS, Variant
+from fields_core.evaluation.ablation import VARIANTS
 from fields_core.evaluation.ablation_scores import ScoredRun, Scores
+from fields_core.evaluation.comparison import Variant
 from fields_core.evaluation.results import Cell, Column, Spread, Table
 
 _CONFIDENCE = 0.95

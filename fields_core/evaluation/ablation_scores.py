@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,17 @@ import numpy as np
 from fields_core.data.mixture import SampleSet
 from fields_core.encoder.checkpoint import load_checkpoint
 from fields_core.encoder.runtime import EncoderRuntime
-from fields_core.evaluation.ablation import AblationRun, Variant, file_digest
 from fields_core.evaluation.coders import code_photos, encoder_coder
+from fields_core.evaluation.comparison import ComparedRun, Variant, file_digest
 from fields_core.evaluation.emotion_report import BRANCH, EXPRESSION, LINEAR, EmotionReport, ProbePlan, evaluate_emotion
 from fields_core.evaluation.geometry import HEAD_MEASURES, LANDMARKS_105, PHOTO_MEASURES, ErrorMeter
 from fields_core.evaluation.rendered import HELD_OUT_SEED, RenderedHeads, code_heads
 from fields_core.evaluation.rendered_file import kept_heads
-from fields_core.files import replacing
+from fields_core.evaluation.score_memory import SCORES_FILE, known_scores, write_scores
 from fields_core.head.model import HeadModel
 from fields_core.progress import CancelToken, ProgressCallback
 from fields_core.training.training_data import Chosen
 
-SCORES_FILE = "scores.json"
 START_SCORES_FILE = "start-scores.json"  # of what all runs started from
 _SCORING = 2  # goes up when scores come to mean something else
 
@@ -108,9 +106,7 @@ class AblationScorer:
         if known is not None:
             return known
         scores = self._measured(encoder, token)
-        values = {name: value if math.isfinite(value) else None for name, value in dataclasses.asdict(scores).items()}
-        with replacing(memory) as temporary:
-            temporary.write_text(json.dumps({"conditions": conditions, "scores": values}, indent=1) + "\n", "utf-8")
+        write_scores(memory, conditions, dataclasses.asdict(scores))
         return scores
 
     def _measured(self, encoder: Path, token: CancelToken) -> Scores:
@@ -155,20 +151,9 @@ def evenly(samples: SampleSet, limit: int) -> SampleSet:
     return Chosen(samples, np.linspace(0, len(samples) - 1, limit).round().astype(int).tolist())
 
 
-def score_run(scorer: AblationScorer, run: AblationRun, token: CancelToken) -> ScoredRun:
+def score_run(scorer: AblationScorer, run: ComparedRun, token: CancelToken) -> ScoredRun:
     """Measure a finished training; see `AblationScorer.score`."""
     return ScoredRun(run.variant, run.seed, scorer.score(run.encoder, run.folder / SCORES_FILE, token))
-
-
-def read_scores(path: Path) -> tuple[str, Scores]:
-    """The conditions under which something was measured, and its scores.
-
-    Raises:
-        OSError, ValueError, KeyError, TypeError: no such file, or something else in it.
-    """
-    stored = json.loads(path.read_text("utf-8"))
-    values = {name: math.nan if value is None else float(value) for name, value in dict(stored["scores"]).items()}
-    return str(stored["conditions"]), Scores(**values)
 
 
 def _read(report: EmotionReport, reader: str, *, balanced: bool) -> tuple[float, float, float]:
@@ -181,9 +166,8 @@ def _read(report: EmotionReport, reader: str, *, balanced: bool) -> tuple[float,
 
 
 def _remembered(memory: Path, conditions: str) -> Scores | None:
-    """Scores measured before under the same conditions; None if there are none, or unreadable ones."""
+    values = known_scores(memory, conditions)
     try:
-        known, scores = read_scores(memory)
-    except (OSError, ValueError, KeyError, TypeError):
+        return None if values is None else Scores(**values)
+    except TypeError:  # other names
         return None
-    return scores if known == conditions else None

@@ -33,16 +33,17 @@ def _collected(folder: Path) -> Result:
     """From the scores beside the checkpoints; the table of an interrupted command may be gone or not be there yet."""
     from fields_core.evaluation.ablation import VARIANTS
     from fields_core.evaluation.ablation_report import ablation_tables
-    from fields_core.evaluation.ablation_scores import SCORES_FILE, START_SCORES_FILE, ScoredRun, read_scores
+    from fields_core.evaluation.ablation_scores import START_SCORES_FILE, ScoredRun, Scores
+    from fields_core.evaluation.score_memory import SCORES_FILE, read_scores
 
     variants = {variant.name: variant for variant in VARIANTS}
     runs = []
     try:
-        _, start = read_scores(folder / START_SCORES_FILE)
+        start = Scores(**read_scores(folder / START_SCORES_FILE)[1])
         for path in sorted(folder.glob(f"*/{SCORES_FILE}")):
             found = _RUN.fullmatch(path.parent.name)
             if found and found[1] in variants:
-                runs.append(ScoredRun(variants[found[1]], int(found[2]), read_scores(path)[1]))
+                runs.append(ScoredRun(variants[found[1]], int(found[2]), Scores(**read_scores(path)[1])))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(
             f"{folder} holds no ablation that was measured",

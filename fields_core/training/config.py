@@ -44,6 +44,8 @@ class DataConfig:
     fraction_people: float = 0.0
     """Shares of a batch: samples with 3D truth, with an emotion label, any photo, and two photos each of people of whom
     there are several (for the identity loss). Kinds without samples drop out."""
+    people_share: float = 1.0
+    """Share of the people whose photos are trained on; the smaller share is always part of the larger one."""
     holdout_every: int = 20
     """Every so many samples of each data set are for validation only."""
     validation_samples: int = 256
@@ -150,6 +152,8 @@ class TrainConfig:
         _within("data.holdout_every", self.data.holdout_every, 2)
         for name in ("seed", "patience", "pictures_every", "class_balance"):
             _within(name, getattr(self, name), 0)
+        _positive("data.people_share", self.data.people_share)
+        _within("data.people_share", self.data.people_share, 0, 1)
         _within("data.workers", self.data.workers, 0, 64)
         _within("ema_decay", self.ema_decay, 0, 1 - 1e-9)
         for part in (self.losses, self.data):

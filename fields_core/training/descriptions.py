@@ -91,6 +91,9 @@ DESCRIPTIONS: dict[str, Description] = {
     "data.fraction_people": Description(
         "Same person", "Share of a batch with two photos each of people of whom there are several.", "of a batch"
     ),
+    "data.people_share": Description(
+        "People", "Share of the people whose photos are trained on; 1 takes everybody.", "of the people"
+    ),
     "data.holdout_every": Description(
         "Hold out every", "Every so many people of each data set are for validation only."
     ),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fields_core.data.addresses import Addresses
-from fields_core.data.holdout import held_out
+from fields_core.data.holdout import among, held_out
 from fields_core.data.mixture import Ingredient, Mixture, SampleSet
 from fields_core.data.sample import Sample
 from fields_core.data.shard_folder import ShardFolders, open_folders
@@ -119,9 +119,11 @@ def read_folder(folder: Addresses, config: DataConfig, cache: Path | None = None
         with_3d = len(shards) > 0 and shards[0].code is not None
         names_3d += [name] if with_3d else []
         facts = shards.facts()
-        aside = held_out([item.person or f"{item.source}/{item.key}" for item in facts], config.holdout_every)
+        owners = [item.owner for item in facts]
+        aside = held_out(owners, config.holdout_every)
+        taken = [True] * len(facts) if with_3d else among(owners, config.people_share)
         for validating in (False, True):
-            numbers = [n for n in range(len(shards)) if aside[n] == validating]
+            numbers = [n for n in range(len(shards)) if aside[n] == validating and (validating or taken[n])]
             known = [n for n in numbers if facts[n].label >= 0]
             if not with_3d:
                 before = sum(len(part) for part in parts.get(("plain", validating), []))

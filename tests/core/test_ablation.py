@@ -18,14 +18,12 @@ from fields_core.errors import SettingsError
 from fields_core.evaluation import rendered_file
 from fields_core.evaluation.ablation import (
     VARIANTS,
-    AblationPlan,
     ablation_config,
     chosen_variants,
-    planned_runs,
-    train_runs,
 )
 from fields_core.evaluation.ablation_report import ablation_tables
 from fields_core.evaluation.ablation_scores import AblationScorer, ScoredRun, Scores, evenly
+from fields_core.evaluation.comparison import ComparisonPlan, planned_runs, train_runs
 from fields_core.evaluation.rendered import RenderedHeads
 from fields_core.evaluation.results import Spread
 from fields_core.progress import Cancelled, CancelToken
@@ -83,7 +81,7 @@ def test_the_budget_keeps_the_proportion_of_the_steps() -> None:
 
 
 def test_only_what_matters_is_repeated_and_repetitions_come_last() -> None:
-    plan = AblationPlan(CONFIG, Path("d"), Path("s"), Path("r"), seeds=3)
+    plan = ComparisonPlan(CONFIG, Path("d"), Path("s"), Path("r"), VARIANTS, seeds=3)
     runs = planned_runs(plan)
     assert [one.variant.name for one in runs[:6]] == [variant.name for variant in VARIANTS]
     assert [(one.variant.name, one.seed) for one in runs[6:]] == [
@@ -100,7 +98,7 @@ def test_an_unknown_variant_is_refused() -> None:
 
 
 def test_finished_runs_are_not_repeated_and_others_are_refused(data: Path, start: Path, tmp_path: Path) -> None:
-    plan = AblationPlan(
+    plan = ComparisonPlan(
         CONFIG, data, start, tmp_path, chosen_variants(("no-emotion", "one-step")), head=data / "egg.npz"
     )
     events: list[TrainingEvent] = []
@@ -124,7 +122,7 @@ def test_finished_runs_are_not_repeated_and_others_are_refused(data: Path, start
 
 
 def test_an_interrupted_ablation_goes_on_within_the_run(data: Path, start: Path, tmp_path: Path) -> None:
-    plan = AblationPlan(CONFIG, data, start, tmp_path, chosen_variants(("full",)), seeds=1, head=data / "egg.npz")
+    plan = ComparisonPlan(CONFIG, data, start, tmp_path, chosen_variants(("full",)), seeds=1, head=data / "egg.npz")
     token, events = CancelToken(), list[TrainingEvent]()
 
     def stop_in_step_b(event: TrainingEvent) -> None:
