@@ -25,11 +25,11 @@ def add_parser(measures: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = measures.add_parser(
         "ablation",
         help="the method without each of its parts: emotion, naturalness and geometry in one table",
-        description="Train the full method and variants without direct 3D, without emotion, with plain cross entropy, "
-        "without base regularisation, and with one step instead of two: the same steps, data and pretrained start for "
-        "all. Full, without direct 3D and plain cross entropy are trained with every seed. What is finished is not "
-        "repeated and what was interrupted goes on; ablation.md and ablation.csv in the folder of the runs hold what "
-        "is known so far.",
+        description="Train the full method and variants without direct 3D, without any 3D truth, without emotion, with "
+        "plain cross entropy, without base regularisation, and with one step instead of two: the same steps, data and "
+        "pretrained start for all. Full, the two without 3D and plain cross entropy are trained with every seed. What "
+        "is finished is not repeated and what was interrupted goes on; ablation.md and ablation.csv in the folder of "
+        "the runs hold what is known so far.",
         epilog=STATUS,
     )
     add_comparison(parser)

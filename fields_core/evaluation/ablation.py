@@ -16,6 +16,11 @@ def _without(**losses: float) -> Callable[[TrainConfig], TrainConfig]:
     return lambda config: dataclasses.replace(config, losses=dataclasses.replace(config.losses, **losses))
 
 
+def _without_truth(config: TrainConfig) -> TrainConfig:
+    """Neither direct 3D nor true intensities; without direct 3D alone, 3D samples still say how intense they are."""
+    return dataclasses.replace(config, truth_3d=False)
+
+
 def _plain(config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config, emotion_loss="plain")
 
@@ -29,6 +34,7 @@ def _one_step(config: TrainConfig) -> TrainConfig:
 VARIANTS = (
     Variant("full", "full", lambda config: config, repeated=True),
     Variant("no-direct-3d", "without direct 3D", _without(direct_3d=0.0), repeated=True),
+    Variant("no-3d-truth", "without any 3D truth", _without_truth, repeated=True),
     Variant("plain-cross-entropy", "plain cross entropy", _plain, repeated=True),
     Variant("no-emotion", "without emotion", _without(emotion=0.0)),
     Variant("no-base", "without base regularisation", _without(base=0.0)),

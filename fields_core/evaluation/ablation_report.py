@@ -33,7 +33,11 @@ _COLUMNS: tuple[tuple[Column, Callable[[Scores], float]], ...] = (
 )
 _RATIO = "|intensity ratio - 1|"
 _ACCURACIES = ("branch accuracy", "probe accuracy")
-_CLAIMS = (("direct 3D", "no-direct-3d"), ("the intensity-aware loss", "plain-cross-entropy"))
+_CLAIMS = (
+    ("direct 3D", "no-direct-3d"),
+    ("3D truth, direct and as intensity,", "no-3d-truth"),
+    ("the intensity-aware loss", "plain-cross-entropy"),
+)
 # name, value, and whether it is to be great (or small)
 _CLAIMED: tuple[tuple[str, Callable[[Scores], float], bool], ...] = (
     ("branch accuracy", lambda s: s.branch_accuracy, True),

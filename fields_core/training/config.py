@@ -106,6 +106,9 @@ class TrainConfig:
     seed: int = 0
     emotion_loss: Literal["intensity-aware", "plain"] = "intensity-aware"
     """"plain": cross entropy alone, for the ablation."""
+    truth_3d: bool = True
+    """Whether steps A and B know the expressions of samples with 3D truth, and how intense they are; for the ablation.
+    False: they are photos to them. Pretraining always knows."""
     class_balance: float = 0.5
     """Exponent: classes weigh (1 / their frequency) to this power; 0 takes them as they come."""
     intensity_scale: float | None = None

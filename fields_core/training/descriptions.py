@@ -122,6 +122,9 @@ DESCRIPTIONS: dict[str, Description] = {
     "batch_size": Description("Batch size", "Samples a step; memory grows with it.", "samples"),
     "seed": Description("Seed", "Of all chance: the same seed gives the same run."),
     "emotion_loss": Description("Emotion loss", "plain is cross entropy alone, for comparison."),
+    "truth_3d": Description(
+        "3D truth", "Steps A and B know expressions and intensities of 3D samples; off only for comparison."
+    ),
     "class_balance": Description(
         "Class balance", "Classes weigh (1 / their frequency) to this power; 0 takes them as they come.", "exponent"
     ),

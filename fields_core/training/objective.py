@@ -90,6 +90,7 @@ class Objective(nn.Module):
         self._weights: LossWeights = config.losses
         self._pretraining = stage == "pretrain"
         self._plain_emotion = config.emotion_loss == "plain"
+        self._truth_3d = config.truth_3d or stage == "pretrain"
         self.geometry = geometry
         self.intensity = ExpressionIntensity(geometry.head, intensity_scale)
         self.register_buffer("class_weights", class_weights, persistent=False)
@@ -97,6 +98,8 @@ class Objective(nn.Module):
 
     def forward(self, prediction: Prediction, batch: SampleBatch) -> LossTerms:
         """The terms of a batch of at least one sample, whichever truths it carries."""
+        if not self._truth_3d:
+            batch = _without_truth(batch)
         terms = self._landmark_terms(prediction.code, batch)
         terms = dataclasses.replace(
             terms,
@@ -183,6 +186,17 @@ class Objective(nn.Module):
 
 def _closure(points: Tensor, target: Tensor, pairs: Pairs, weights: Tensor) -> Tensor:
     return closure_loss(points, target, pairs, weights) if pairs else points.new_zeros(())
+
+
+def _without_truth(batch: SampleBatch) -> SampleBatch:
+    """The batch without the expressions of its 3D samples and without what only they tell: how intense these are."""
+    emotion = batch.emotion
+    emotion = dataclasses.replace(
+        emotion,
+        intensity=emotion.intensity.masked_fill(emotion.from_3d, math.nan),
+        confidence=emotion.confidence.masked_fill(emotion.from_3d, 0.0),
+    )
+    return dataclasses.replace(batch, code_weights=torch.zeros_like(batch.code_weights), emotion=emotion)
 
 
 def _rows(code: FaceCode, rows: Tensor) -> FaceCode:

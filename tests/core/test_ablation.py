@@ -60,6 +60,7 @@ def test_every_variant_lacks_one_thing_and_has_the_same_budget() -> None:
     configs = {variant.name: variant.change(CONFIG) for variant in VARIANTS}
     assert configs["full"] == CONFIG
     assert configs["no-direct-3d"].losses == dataclasses.replace(CONFIG.losses, direct_3d=0.0)
+    assert configs["no-3d-truth"] == dataclasses.replace(CONFIG, truth_3d=False)
     assert configs["no-emotion"].losses == dataclasses.replace(CONFIG.losses, emotion=0.0)
     assert configs["no-base"].losses == dataclasses.replace(CONFIG.losses, base=0.0)
     assert configs["plain-cross-entropy"] == dataclasses.replace(CONFIG, emotion_loss="plain")
@@ -83,12 +84,12 @@ def test_the_budget_keeps_the_proportion_of_the_steps() -> None:
 def test_only_what_matters_is_repeated_and_repetitions_come_last() -> None:
     plan = ComparisonPlan(CONFIG, Path("d"), Path("s"), Path("r"), VARIANTS, seeds=3)
     runs = planned_runs(plan)
-    assert [one.variant.name for one in runs[:6]] == [variant.name for variant in VARIANTS]
-    assert [(one.variant.name, one.seed) for one in runs[6:]] == [
-        (name, seed) for seed in (1, 2) for name in ("full", "no-direct-3d", "plain-cross-entropy")
+    assert [one.variant.name for one in runs[:7]] == [variant.name for variant in VARIANTS]
+    assert [(one.variant.name, one.seed) for one in runs[7:]] == [
+        (name, seed) for seed in (1, 2) for name in ("full", "no-direct-3d", "no-3d-truth", "plain-cross-entropy")
     ]
     assert all(one.config.seed == one.seed for one in runs)
-    assert len({one.folder for one in runs}) == len(runs) == 12
+    assert len({one.folder for one in runs}) == len(runs) == 15
 
 
 def test_an_unknown_variant_is_refused() -> None:

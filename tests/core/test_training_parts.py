@@ -136,6 +136,21 @@ def test_the_plain_emotion_loss_knows_no_intensity(head: HeadModel) -> None:
     assert plain_terms["classification"] != pytest.approx(aware_terms["classification"])
 
 
+def test_without_3d_truth_rendered_heads_are_photos(head: HeadModel) -> None:
+    batch = mixed_batch(head)
+    blind = dataclasses.replace(TINY, truth_3d=False)
+    known, unknown = (module_of(head, "a", config).eval().losses(batch).numbers() for config in (TINY, blind))
+    assert known["direct_3d"] > 0.0
+    assert unknown["direct_3d"] == 0.0
+    assert unknown["expression_prior"] != known["expression_prior"]  # the mean is over all samples
+    told = dataclasses.replace(
+        batch.emotion, intensity=torch.where(batch.emotion.from_3d, 0.9, batch.emotion.intensity)
+    )
+    same = module_of(head, "a", blind).eval().losses(dataclasses.replace(batch, emotion=told)).numbers()
+    assert same == unknown  # no term depends on how intense a 3D sample is
+    assert module_of(head, "pretrain", blind).eval().losses(batch).numbers()["direct_3d"] > 0.0
+
+
 def test_photometry_has_a_gradient(head: HeadModel) -> None:
     config = dataclasses.replace(TINY, losses=dataclasses.replace(TINY.losses, photometric=2.0))
     module = module_of(head, "pretrain", config).train()
