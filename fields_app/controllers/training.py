@@ -17,8 +17,9 @@ from fields_app.workers.training_runner import TrainingRunner
 from fields_core.files import replacing
 from fields_core.progress import CancelToken, ProgressCallback
 from fields_core.training.run_process import process_of
+from fields_core.training.run_status import RunStatus
 from fields_core.training.runs import ENCODER_FILE, RunFacts, config_of_run, list_runs, read_curves
-from fields_core.training.supervisor import TRAIN, RunStatus, Supervisor, TrainingPlan, delete_run
+from fields_core.training.supervisor import TRAIN, Supervisor, TrainingPlan, delete_run
 
 
 class TrainingController(QObject):

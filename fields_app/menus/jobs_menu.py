@@ -23,7 +23,7 @@ from fields_app.running_jobs import RunningJobs
 from fields_core.progress import Progress
 
 if TYPE_CHECKING:
-    from fields_core.training.supervisor import RunStatus
+    from fields_core.training.run_status import RunStatus
 
 
 class JobsMenu(QObject):

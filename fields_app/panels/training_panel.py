@@ -27,7 +27,7 @@ from fields_app.panels.number_tiles import NumberTiles
 from fields_app.training_history import TrainingHistory, amount, duration
 from fields_core.training.config import TrainConfig
 from fields_core.training.journal import Note
-from fields_core.training.supervisor import RunState, RunStatus
+from fields_core.training.run_status import RunState, RunStatus
 
 STATES = {
     RunState.STARTING: "Starting",

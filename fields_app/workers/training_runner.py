@@ -8,7 +8,8 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QThread, Signal
 
 from fields_core.errors import FieldsError
-from fields_core.training.supervisor import RunStatus, Supervisor
+from fields_core.training.run_status import RunStatus
+from fields_core.training.supervisor import Supervisor
 
 _LOOK_EVERY = 0.4  # seconds
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fields_core.errors import SettingsError
-from fields_core.files import replacing
 from fields_core.progress import CancelToken
 from fields_core.training.config import TrainConfig, load_config
 from fields_core.training.events import EventCallback
+from fields_core.training.noted_facts import noted_facts
 from fields_core.training.run import CONFIG_FILE, ENCODER_FILE, RunRequest, run
 
 NOTES_FILE = "comparison.json"
@@ -131,16 +130,8 @@ def _claim(plan: ComparisonPlan) -> None:
         "data": [list(shard) for shard in shards],
         "head": None if plan.head is None else file_digest(plan.head),
     }
-    path = plan.runs / NOTES_FILE
-    if not path.exists():
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(common, indent=1) + "\n", "utf-8")
-        return
-    try:
-        known = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path} cannot be read", found=str(error)) from error
-    differing = [name for name, value in common.items() if not isinstance(known, dict) or known.get(name) != value]
+    known = noted_facts(plan.runs / NOTES_FILE, common)
+    differing = [name for name, value in common.items() if known.get(name) != value]
     if differing:
         raise SettingsError(
             f"{plan.runs} holds runs that cannot be compared with these",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import logging
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from fields_core.training.events import EventCallback, StageFinished
 from fields_core.training.face_geometry import FaceGeometry
 from fields_core.training.keeper import BEST_FILE, RESUME_FILE, Orders, StageKeeper
 from fields_core.training.module import EncoderTraining
+from fields_core.training.noted_facts import noted_facts
 from fields_core.training.objective import Objective
 from fields_core.training.pictures import PicturePainter
 from fields_core.training.stages import starting_networks
@@ -226,25 +226,18 @@ def _claim_data(out: Path, data: TrainingData) -> None:
     Raises:
         SettingsError: the folder's run was trained on other data.
     """
-    path, present = out / DATA_FILE, dict(zip(data.names, data.sizes, strict=True))
-    if not path.exists():  # a new run, or one of before this file was
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(present, indent=1) + "\n", "utf-8")
-        return
-    try:
-        known = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path} cannot be read", found=str(error)) from error
+    present = dict(zip(data.names, data.sizes, strict=True))
+    known = noted_facts(out / DATA_FILE, present)  # as present in a new run, or one of before this file was
     if known != present:
         raise SettingsError(
             f"{out} holds a run on other data",
-            expected=_counted(known) if isinstance(known, dict) else "data sets and their sizes",
+            expected=_counted(known),
             found=_counted(present),
             remedy="Give --data as it was, or begin a new run with --start and these weights.",
         )
 
 
-def _counted(sizes: dict[str, int]) -> str:
+def _counted(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name}: {size} samples" for name, size in sizes.items())
 
 

@@ -14,7 +14,8 @@ from fields_core.errors import FieldsError
 from fields_core.training.config import STAGES, TrainConfig, load_config
 from fields_core.training.descriptions import settings, value_of
 from fields_core.training.run_process import origin_of
-from fields_core.training.supervisor import PLAN_FILE, RunState, Supervisor, is_run
+from fields_core.training.run_status import RunState
+from fields_core.training.supervisor import PLAN_FILE, Supervisor, is_run
 
 ENCODER_FILE = "encoder.safetensors"
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
 from typing import IO
 
@@ -26,53 +24,12 @@ from fields_core.errors import ExportError, SettingsError
 from fields_core.training.config import TrainConfig, save_config
 from fields_core.training.journal import ENDINGS, JOURNAL_FILE, JournalReader, Note
 from fields_core.training.run_process import RunProcess, give_order, origin_of, process_of
+from fields_core.training.run_status import OUTPUT_FILE, RunState, RunStatus, ended
 
 PLAN_FILE = "plan.toml"
-OUTPUT_FILE = "output.log"
 _CONFIG_FILE = "config.json"  # as `run` names it, which is heavy
-_LAST_LINES = 20
-_TAIL = 1 << 14  # bytes
-_LITTLE_SPACE = 64 << 20  # bytes
 TRAIN = (sys.executable, "-m", "fields_core.cli", "train")
 _NICENESS = 10  # the window, and whatever else the user does, comes first
-
-
-class RunState(Enum):
-    """Where a training is."""
-
-    STARTING = "starting"
-    TRAINING = "training"
-    STOPPING = "stopping early"
-    PAUSING = "pausing"
-    PAUSED = "paused"
-    """Its process has ended; it goes on exactly where it stopped."""
-    FINISHED = "finished"
-    FAILED = "failed"
-    """With an error it could tell; goes on from the last checkpoint."""
-    KILLED = "killed"
-    """Without a word; goes on from the last checkpoint."""
-    GONE = "gone"
-    """Its folder is not there any more."""
-
-    @property
-    def active(self) -> bool:
-        """Whether a process is at work."""
-        return self in (RunState.STARTING, RunState.TRAINING, RunState.STOPPING, RunState.PAUSING)
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """What can be said of a training in a line or two."""
-
-    state: RunState
-    stage: str = ""
-    step: int = 0
-    steps: int = 0
-    """Of the stage."""
-    text: str = ""
-    """Why it ended, if not as planned."""
-    last_lines: str = ""
-    """What the process said before."""
 
 
 @dataclass(frozen=True)
@@ -220,24 +177,7 @@ class Supervisor:
     def _close(self) -> None:
         """The process is gone: how did it end?"""
         code = None if self._child is None else self._child.poll()
-        kind = self._ending.kind if self._ending is not None else None
-        if kind == "finished" or (kind is None and (self.folder / "encoder.safetensors").exists()):
-            state, text = RunState.FINISHED, ""
-        elif kind == "interrupted":
-            state, text = RunState.PAUSED, ""
-        elif self._ending is not None:
-            state, text = RunState.FAILED, self._ending.text
-        elif code is not None and code > 0:
-            state, text = RunState.FAILED, ""
-        else:
-            state, text = RunState.KILLED, _killed_by(code)
-        lines = ""
-        if state in (RunState.FAILED, RunState.KILLED):
-            lines = self._last_lines()
-            text = text or _first_line(lines)
-            if _space_left(self.folder) < _LITTLE_SPACE:
-                text += "\nThe disk is full."
-        self.status = replace(self.status, state=state, text=text, last_lines=lines)
+        self.status = ended(self.status, self.folder, self._ending, code)
 
     def _working(self) -> bool:
         if self._child is not None and self._child.poll() is None:
@@ -253,15 +193,6 @@ class Supervisor:
     def _bury(self) -> None:
         if self._child is not None:
             self._child.wait()
-
-    def _last_lines(self) -> str:
-        try:
-            with (self.folder / OUTPUT_FILE).open("rb") as file:
-                file.seek(max(0, file.seek(0, 2) - _TAIL))
-                lines = file.read().decode("utf-8", "replace").splitlines()
-        except OSError:
-            return ""
-        return "\n".join(line for line in lines[-_LAST_LINES:] if line.strip())
 
 
 def _each(option: str, values: Sequence[str]) -> list[str]:
@@ -300,23 +231,3 @@ def _detached(command: list[str], environment: dict[str, str], output: IO[bytes]
     return subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
     )
-
-
-def _killed_by(code: int | None) -> str:
-    if code is None or code >= 0:
-        return "The training ended without a word."
-    try:
-        return f"The training was killed ({signal.Signals(-code).name})."
-    except ValueError:
-        return f"The training was killed (signal {-code})."
-
-
-def _first_line(lines: str) -> str:
-    return lines.splitlines()[0] if lines else "The training ended without a word."
-
-
-def _space_left(folder: Path) -> int:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return sys.maxsize

@@ -15,7 +15,7 @@ from fields_app.panels.jobs_panel import JobsPanel
 from fields_app.running_jobs import RunningJobs
 from fields_app.settings import ExportChoice
 from fields_core.progress import Progress
-from fields_core.training.supervisor import RunState, RunStatus
+from fields_core.training.run_status import RunState, RunStatus
 from tests.app.engines import FakeEngine
 
 Open = Callable[..., Workbench]

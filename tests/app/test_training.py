@@ -17,7 +17,8 @@ from fields_app.panels.message_bar import MessageBar
 from fields_app.settings import Settings
 from fields_core.training.journal import Note
 from fields_core.training.run_process import origin_of, process_of
-from fields_core.training.supervisor import RunState, Supervisor, TrainingPlan
+from fields_core.training.run_status import RunState
+from fields_core.training.supervisor import Supervisor, TrainingPlan
 from tests.app.engines import FakeEngine
 from tests.training_data import TINY, write_data
 from tests.trainings import PROGRAM

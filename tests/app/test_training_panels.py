@@ -21,8 +21,8 @@ from fields_app.panels.training_panel import TrainingPanel
 from fields_app.training_history import Points, TrainingHistory, amount, duration, free_folder, smoothed
 from fields_core.training.config import save_config
 from fields_core.training.journal import Note
+from fields_core.training.run_status import RunState, RunStatus
 from fields_core.training.runs import run_facts
-from fields_core.training.supervisor import RunState, RunStatus
 from tests.training_data import TINY
 
 WAIT = 60_000

@@ -19,7 +19,8 @@ import pytest
 from fields_core.errors import ExportError, SettingsError
 from fields_core.training.journal import Journal, JournalReader, Note
 from fields_core.training.run_process import PROCESS_FILE, claimed, process_of, this_process
-from fields_core.training.supervisor import TRAIN, RunState, Supervisor, TrainingPlan, delete_run
+from fields_core.training.run_status import RunState
+from fields_core.training.supervisor import TRAIN, Supervisor, TrainingPlan, delete_run
 from tests.heads import tiny_head_file
 from tests.training_data import TINY, write_data
 from tests.trainings import PROGRAM

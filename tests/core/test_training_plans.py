@@ -17,8 +17,8 @@ from fields_core.training.descriptions import DESCRIPTIONS, describe, settings, 
 from fields_core.training.estimate import estimate
 from fields_core.training.presets import PRESETS
 from fields_core.training.remarks import Circumstances, remarks
+from fields_core.training.run_status import RunState
 from fields_core.training.runs import differences, differs_from_default, list_runs, read_curves, run_facts, with_values
-from fields_core.training.supervisor import RunState
 from tests.training_data import TINY, write_data
 
 
