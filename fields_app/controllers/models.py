@@ -11,7 +11,8 @@ from fields_app.model_choice import ModelChoice
 from fields_app.panels.message_bar import MessageBar
 from fields_app.settings import Settings
 from fields_app.workers.job import Jobs
-from fields_core.model_library import ImportedModel, ModelFacts, Role, import_model, model_files, remove_model
+from fields_core.model_import import ImportedModel, import_model
+from fields_core.model_library import ModelFacts, Role, model_files, remove_model
 from fields_core.progress import CancelToken, Progress
 
 

@@ -23,7 +23,8 @@ from PySide6.QtWidgets import (
 
 from fields_app import style
 from fields_app.model_choice import ModelChoice
-from fields_core.model_library import LICENCE_PAGES, LicenceClass, ModelFacts, Origin, Role, licence_page
+from fields_core.model_library import ModelFacts, Origin, Role
+from fields_core.model_licences import LICENCE_PAGES, LicenceClass
 
 _FACTS = Qt.ItemDataRole.UserRole
 _ROLES = {Role.HEAD: "Head model", Role.ENCODER: "Encoder", Role.LANDMARKER: "Face landmarker"}
@@ -220,7 +221,7 @@ class ModelsDialog(QDialog):
         idle = self.progress.isHidden()
         for button in (self.folder_button, self.copy_button):
             button.setEnabled(facts is not None)
-        self.page_button.setEnabled(facts is not None and bool(licence_page(facts)))
+        self.page_button.setEnabled(facts is not None and bool(facts.licence_page))
         choosable = facts is not None and facts.role is not Role.LANDMARKER and not self._choice.uses(facts)
         self.use_button.setEnabled(choosable and idle)
         removable = facts is not None and facts.removable and not self._choice.uses(facts)
@@ -247,7 +248,7 @@ class ModelsDialog(QDialog):
 
     def _open_page(self) -> None:
         if self.current is not None:
-            QDesktopServices.openUrl(QUrl(licence_page(self.current)))
+            QDesktopServices.openUrl(QUrl(self.current.licence_page))
 
     def _open_folder(self) -> None:
         if self.current is not None:

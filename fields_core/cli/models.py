@@ -7,17 +7,8 @@ from pathlib import Path
 
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import FieldsError, SettingsError
-from fields_core.model_library import (
-    HEAD,
-    LANDMARKER,
-    LANDMARKER_LICENCE,
-    ModelFacts,
-    Role,
-    describe,
-    import_model,
-    licence_class,
-    model_files,
-)
+from fields_core.model_import import import_model
+from fields_core.model_library import HEAD, LANDMARKER, LANDMARKER_LICENCE, ModelFacts, Role, describe, model_files
 
 __all__ = ["LANDMARKER", "LANDMARKER_LICENCE", "add_parser"]
 
@@ -115,7 +106,7 @@ def _facts(path: Path, role: Role) -> ModelFacts:
 def _show(terminal: Terminal, facts: ModelFacts) -> None:
     lines = {
         "licence": "; ".join(facts.licence.splitlines()) or "not stated",
-        "class": licence_class(facts.licence).value,
+        "class": facts.licence_class.value,
         "size": f"{facts.size / 1e6:.1f} MB",
         "sha256": facts.sha256,
         "from": facts.origin.value,

@@ -19,16 +19,9 @@ from fields_core.expression.tools import load_tools
 from fields_core.fitting.encoded_fit import encoder_for, find_encoder
 from fields_core.head import load_head
 from fields_core.head.model_file import read_head_file, write_head_file
-from fields_core.model_library import (
-    LicenceClass,
-    Origin,
-    Role,
-    import_model,
-    licence_class,
-    licence_page,
-    model_files,
-    remove_model,
-)
+from fields_core.model_import import import_model
+from fields_core.model_library import Origin, Role, model_files, remove_model
+from fields_core.model_licences import LicenceClass, licence_class
 from tests.heads import tiny_flame_pickle, tiny_head_file
 
 
@@ -88,7 +81,7 @@ def test_flame_becomes_a_head_of_our_own_format_under_its_licence(tmp_path: Path
     assert "mediapipe_landmark_embedding.npz" in imported.note  # which was not beside it
     assert facts.path == own_folder / "heads" / "flame-generic_model.npz"
     assert (facts.licence_class, facts.origin) == (LicenceClass.NON_COMMERCIAL, Origin.USER)
-    assert licence_page(facts) == "https://flame.is.tue.mpg.de/"
+    assert facts.licence_page == "https://flame.is.tue.mpg.de/"
     assert load_head(facts.path).name == facts.name == "flame-generic_model"
     assert [found.name for found in model_files(Role.HEAD)] == ["open-head-1", "flame-generic_model"]
     remove_model(facts)
