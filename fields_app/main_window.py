@@ -1,4 +1,4 @@
-"""The window: where things are and what the menus are called. What they do is wired in `app`."""
+"""The window: where things are and what the menus are called. What they do is in `menus` and `workbench`."""
 
 from __future__ import annotations
 

@@ -25,10 +25,10 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent  # isort: skip
 from PySide6.QtTest import QTest  # isort: skip
 from PySide6.QtWidgets import QApplication, QWidget  # isort: skip
 
-from fields_app.app import Workbench
 from fields_app.dialogs.export_dialog import ExportDialog
 from fields_app.panels.message_bar import MessageBar
 from fields_app.settings import Settings
+from fields_app.workbench import Workbench
 
 FOLDER = Path("build") / "walk"
 TIMEOUT = 300.0  # seconds for one step; the first use of a new machine compiles the rasterizer

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, QSignalBlocker, Signal
 
+from fields_app import bootstrap
 from fields_app.controllers.engine import Engine
 from fields_app.controllers.projects import ProjectsController
 from fields_app.document import Document
@@ -18,8 +19,19 @@ from fields_app.session import Session
 from fields_app.settings import Settings
 from fields_app.workers.job import Jobs
 from fields_core.progress import Progress
+from fields_core.threads import use_threads
 
 _log = logging.getLogger(__name__)
+
+
+def load_engine(threads: int = 1, models: ModelChoice | None = None) -> Engine:
+    """Import the core and build its engine: seconds, so on a worker thread."""
+    bootstrap.import_core()
+    use_threads(threads)
+    from fields_app.controllers.core_engine import CoreEngine
+
+    models = models or ModelChoice()
+    return CoreEngine(models.head, models.encoder)
 
 
 class EngineLoading(QObject):

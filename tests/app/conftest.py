@@ -12,16 +12,18 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from fields_app import bootstrap, style
-from fields_app.app import Workbench
 from fields_app.controllers.projects import Answer
 from fields_app.controllers.training import TrainingController
 from fields_app.panels.message_bar import MessageBar
 from fields_app.panels.sliders_panel import SlidersPanel
 from fields_app.session import Session
 from fields_app.settings import ExportChoice, Settings
+from fields_app.workbench import Workbench
 from fields_core.training.supervisor import Supervisor
 from tests.app.engines import FakeEngine
 from tests.trainings import PROGRAM
+
+bootstrap.prepare()  # as `fields_app.app` does
 
 WAIT = 30_000  # milliseconds: only a hang takes that long
 

@@ -22,10 +22,10 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from fields_app.app import Workbench
 from fields_app.dialogs.models_dialog import ModelsDialog
 from fields_app.menu_actions import commands_of
 from fields_app.panels.value_slider import ValueSlider
+from fields_app.workbench import Workbench
 from tests.app.engines import FakeEngine
 
 Open = Callable[..., Workbench]

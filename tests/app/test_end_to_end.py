@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 from pytestqt.qtbot import QtBot
 
-from fields_app.app import Workbench, load_engine
+from fields_app.controllers.engine_loading import load_engine
 from fields_app.controllers.projects import Answer
 from fields_app.parameters import read_all
 from fields_app.settings import ExportChoice, Settings
+from fields_app.workbench import Workbench
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from PySide6.QtGui import QDrag, QDragEnterEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from fields_app.app import Workbench
 from fields_app.controllers.export import ExportController
 from fields_app.controllers.people_export import target_of
 from fields_app.dialogs.export_dialog import ExportDialog
@@ -25,6 +24,7 @@ from fields_app.panels.exported_files import ExportedFiles, FileChip, together
 from fields_app.panels.message_bar import MessageBar
 from fields_app.session import Session
 from fields_app.settings import Settings
+from fields_app.workbench import Workbench
 from fields_core.export import TARGETS, Space, custom_target
 from fields_core.progress import CancelToken
 from tests.app.engines import FakeEngine

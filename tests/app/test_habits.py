@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox, QMainWindow, QWidg
 from pytestqt.qtbot import QtBot
 
 from fields_app import style
-from fields_app.app import Workbench
 from fields_app.controllers.recent import RecentController
 from fields_app.dialogs.about import AboutDialog
 from fields_app.dialogs.command_palette import CommandPalette
@@ -29,6 +28,7 @@ from fields_app.panels.welcome import RecentProject, Welcome
 from fields_app.preferences import Preferences
 from fields_app.settings import Settings
 from fields_app.units import Units
+from fields_app.workbench import Workbench
 from fields_core.head.model import HeadModel
 from fields_core.project import ProjectWriter
 from tests.app.engines import FakeEngine

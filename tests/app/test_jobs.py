@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from fields_app.app import Workbench
 from fields_app.panels.jobs_panel import JobsPanel
 from fields_app.running_jobs import RunningJobs
 from fields_app.settings import ExportChoice
+from fields_app.workbench import Workbench
 from fields_core.progress import Progress
 from fields_core.training.run_status import RunState, RunStatus
 from tests.app.engines import FakeEngine

@@ -15,9 +15,9 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton, QW
 from pytestqt.qtbot import QtBot
 
 from fields_app import app
-from fields_app.app import Workbench
 from fields_app.dialogs.export_dialog import ExportDialog
 from fields_app.settings import Settings
+from fields_app.workbench import Workbench
 from fields_core.errors import AssetMissingError
 from tests.app.engines import FakeEngine
 

@@ -14,12 +14,12 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 
-from fields_app.app import Workbench
 from fields_app.controllers.models import ModelsController
 from fields_app.dialogs.models_dialog import ModelsDialog
 from fields_app.model_choice import ModelChoice
 from fields_app.panels.message_bar import MessageBar
 from fields_app.settings import Settings
+from fields_app.workbench import Workbench
 from fields_core import assets, model_library
 from fields_core.errors import ModelFileError
 from fields_core.head.model import HeadModel

@@ -13,13 +13,13 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from fields_app import people_edits
-from fields_app.app import Workbench
 from fields_app.controllers.editing import EditingController
 from fields_app.controllers.people import PeopleController
 from fields_app.document import Difference, Document
 from fields_app.panels.message_bar import MessageBar
 from fields_app.panels.people_panel import PeoplePanel, in_order
 from fields_app.session import Session
+from fields_app.workbench import Workbench
 from fields_core.datatypes import Photo
 from fields_core.progress import CancelToken
 from tests.app.engines import FakeEngine

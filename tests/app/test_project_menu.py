@@ -18,10 +18,10 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
-from fields_app.app import Workbench
 from fields_app.dialogs.project_questions import Question
 from fields_app.recovery import AUTOSAVE, RecoveryFolder
 from fields_app.settings import Settings
+from fields_app.workbench import Workbench
 from tests.app.engines import FakeEngine
 
 Open = Callable[..., Workbench]
@@ -182,10 +182,12 @@ import sys
 from pathlib import Path
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
-from fields_app.app import Workbench
+from fields_app import bootstrap
 from fields_app.settings import Settings
+from fields_app.workbench import Workbench
 from tests.app.engines import FakeEngine
 
+bootstrap.prepare()
 folder, photo = map(Path, sys.argv[1:])
 application = QApplication(["victim"])
 settings = Settings(QSettings(str(folder / "victim.ini"), QSettings.Format.IniFormat))

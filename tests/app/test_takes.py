@@ -12,13 +12,13 @@ import pytest
 from PySide6.QtCore import QPoint, QSettings, Qt
 from pytestqt.qtbot import QtBot
 
-from fields_app.app import Workbench
 from fields_app.controllers.takes import TakeController
 from fields_app.dialogs.take_export_dialog import TakeExportDialog
 from fields_app.panels.message_bar import MessageBar
 from fields_app.panels.take_panel import TakePanel
 from fields_app.take_settings import TakeExportChoice, TakeSettings
 from fields_app.take_state import TakeState
+from fields_app.workbench import Workbench
 from fields_core.head import HeadModel, save_code
 from fields_core.takes.edits import Marker, TakeEdits, load_edits, save_edits
 from fields_core.takes.take import load_take

@@ -9,12 +9,12 @@ import pytest
 from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from fields_app.app import Workbench
 from fields_app.controllers.training import TrainingController
 from fields_app.dialogs.training_questions import OnClose
 from fields_app.panels.curve_plot import CurvePlot
 from fields_app.panels.message_bar import MessageBar
 from fields_app.settings import Settings
+from fields_app.workbench import Workbench
 from fields_core.training.journal import Note
 from fields_core.training.run_process import origin_of, process_of
 from fields_core.training.run_status import RunState

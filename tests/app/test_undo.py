@@ -10,10 +10,10 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QSlider
 from pytestqt.qtbot import QtBot
 
-from fields_app.app import Workbench
 from fields_app.controllers.editing import EditingController
 from fields_app.panels.message_bar import MessageBar
 from fields_app.session import Session
+from fields_app.workbench import Workbench
 from fields_core.progress import CancelToken
 from tests.app.engines import FakeEngine
 

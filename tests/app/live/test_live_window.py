@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from fields_app.app import Workbench
+from fields_app.workbench import Workbench
 from fields_core.live.camera import CameraDevice
 from fields_core.live.simulated import SimulatedCamera
 from tests.app.engines import FakeEngine
