@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,12 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from fields_app.controllers.engine import Engine
 from fields_app.controllers.live_clip import LiveClip
+from fields_app.controllers.live_holds import LiveHolds
 from fields_app.controllers.live_sharing import LiveSharing
+from fields_app.controllers.live_tuning import LiveTuning
 from fields_app.live_settings import LiveSettings, SourceChoice
 from fields_app.live_view import LiveShot, LiveView, LiveWish
 from fields_app.panels.message_bar import MessageBar
-from fields_app.parameters import read_all
 from fields_app.session import Session
 from fields_app.take_settings import TakeSettings
 from fields_app.workers.job import Jobs
@@ -45,6 +46,8 @@ class LiveController(QObject):
     Attributes:
         sharing: records and sends.
         clip: steers what is played.
+        tuning: how faces are tracked.
+        holds: what the user holds against the tracker.
         make_source: makes the source of a choice for a wished size; tests bring their own.
         make_tracker: as `Tracker`, for the coder wished and settings; None is the real one.
     """
@@ -63,6 +66,9 @@ class LiveController(QObject):
         super().__init__(parent)
         self.sharing = LiveSharing(view, messages, settings, takes, self)
         self.clip = LiveClip(view, self)
+        self.tuning = LiveTuning(messages, settings, self)
+        self.holds = LiveHolds(view, session, self)
+        self.holds.changed.connect(lambda: self.set_wish(held=dict(view.held)))
         self._view, self._session, self._messages, self._settings = view, session, messages, settings
         self.make_source: Callable[[SourceChoice, tuple[int, int]], FrameSource] = _make_source
         self.make_tracker: Callable[[str, TrackerSettings], Tracker] | None = None
@@ -83,7 +89,6 @@ class LiveController(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)
-        session.locks_changed.connect(self._locks_changed)
 
     def set_engine(self, engine: Engine) -> None:
         """The core has been loaded, or another one; what was asked for meanwhile starts now."""
@@ -136,56 +141,12 @@ class LiveController(QObject):
         if self._view.frozen and self._running:
             self._thread.redraw()
 
-    def set_calm(self, calm: float) -> None:
-        """Smoothing from 0, raw, to 1, calm."""
-        self._settings.calm = calm
-        self._configure()
-
-    def set_gains(self, gains: Mapping[str, float]) -> None:
-        """How strongly each unit moves; what is not named moves as measured."""
-        self._settings.gains = dict(gains)
-        self._configure()
-
-    def set_limits(self, limits: Mapping[str, tuple[float, float]]) -> None:
-        """Between what each unit may move; what is not named goes as far as the head model lets it."""
-        self._settings.limits = dict(limits)
-        self._configure()
-
-    def calibrate(self) -> None:
-        """The faces seen are said to be neutral."""
-        if self._running:
-            self._tell(lambda tracker: tracker.calibrate_neutral())
-            self._messages.show_info(self.tr("Look relaxed for a second: that will be neutral."))
-
-    def clear_calibration(self) -> None:
-        if self._running:
-            self._tell(lambda tracker: tracker.clear_calibration())
-            self._messages.show_info(self.tr("Neutral is that of the head model again."))
-
-    def measure_identity(self) -> None:
-        """Measure anew who it is."""
-        if self._running:
-            self._tell(lambda tracker: tracker.measure_identities())
-
     def freeze(self, frozen: bool) -> None:
         """Hold the frame on show, or go on. A recording goes on either way."""
         if self._running and frozen != self._view.frozen:
             self._view.frozen = frozen
             self._thread.freeze(frozen)
             self._view.switches_changed.emit()
-
-    def hold(self, key: str, value: float) -> None:
-        """A slider was grabbed: the tracker no longer moves this value."""
-        self._view.held = {**self._view.held, key: value}
-        self._held_changed()
-
-    def release(self) -> None:
-        """The slider was let go: what is not locked follows the tracker again."""
-        locked = self._session.locked
-        held = {key: value for key, value in self._view.held.items() if key in locked}
-        if held != self._view.held:
-            self._view.held = held
-            self._held_changed()
 
     def stop(self) -> None:
         """End all threads; a take is finished first. Harmless when called twice."""
@@ -204,21 +165,23 @@ class LiveController(QObject):
 
         view = self._view
         self._painter = LivePainter(engine.head, engine.parameters)
+        self._painter.wish = self._wish = replace(self._wish, followed=None, held=None)
         output = LiveOutput(self._painter.adjusted)
         self.sharing.begin(output, engine.head)
         self._source, self._said, self._broken = source, None, False
         self.clip.begin(source)
         self._shown.clear()
-        view.frozen, view.held, view.streaming, view.length, view.rate = False, {}, "", 0, 0.0
+        self.holds.begin(engine.parameters)
+        view.frozen, view.streaming, view.length, view.rate = False, "", 0, 0.0
         view.source, view.live, view.shot = source.name, source.live and not hasattr(source, "seek"), None
-        self._locks_changed()
-        settings, wish = self._tracker_settings(), self._settings.coder
+        settings, wish = self.tuning.tracker_settings(engine.head), self._settings.coder
         pipeline = LivePipeline(source, lambda: self._make_tracker(engine, wish, settings), output)
         self._running = True
         text = self.tr("Opening %1 …").replace("%1", source.name)
         view.set_run(True, text)
         self._messages.show_progress(Progress(0, 0, text))
         self._timer.start()
+        self.tuning.begin(pipeline, engine.head)
         self._thread.begin(pipeline, self._painter)
 
     def _make_tracker(self, engine: Engine, wish: str, settings: TrackerSettings) -> Tracker:
@@ -233,25 +196,6 @@ class LiveController(QObject):
         self._view.emotional = self._parts.emotion is not None
         return self._parts.tracker(engine.head, wish, settings)
 
-    def _tracker_settings(self) -> TrackerSettings:
-        from fields_core.live.adjustment import UnitSettings
-        from fields_core.live.person import TrackerSettings
-
-        assert self._engine is not None
-        known = {*self._engine.head.expression_names, "jawOpen"}
-        gains = {name: gain for name, gain in self._settings.gains.items() if name in known}
-        limits = {name: pair for name, pair in self._settings.limits.items() if name in known}
-        return TrackerSettings(calm=self._settings.calm, units=UnitSettings(gains, limits))
-
-    def _configure(self) -> None:
-        if self._running:
-            settings = self._tracker_settings()
-            self._tell(lambda tracker: setattr(tracker, "settings", settings))
-
-    def _tell(self, request: Callable[[Tracker], None]) -> None:
-        if self._thread.pipeline is not None:
-            self._thread.pipeline.tell(request)
-
     def _show(self, shot: LiveShot) -> None:
         if not self._running:
             return
@@ -261,8 +205,7 @@ class LiveController(QObject):
         if shot.mesh is not None:
             self._session.set_preview(shot.mesh)
         self._view.set_shot(shot)
-        if self._session.locked and not self._view.held:
-            self._locks_changed()  # locked before the first face came
+        self.holds.look()
         self._thread.taken()
 
     def _failed(self, error: BaseException) -> None:
@@ -317,7 +260,9 @@ class LiveController(QObject):
         error = self._thread.pipeline.error if self._thread.pipeline is not None else None
         self._source = None
         self.clip.begin(None)
-        self._view.frozen, self._view.held = False, {}
+        self.tuning.end()
+        self.holds.begin(())
+        self._view.frozen = False
         self._session.set_preview(None)
         self._view.set_shot(None)
         self._view.set_run(False)
@@ -329,20 +274,6 @@ class LiveController(QObject):
             self._messages.show_error(error)
         elif not self._broken:
             self._messages.clear()
-
-    def _locks_changed(self) -> None:
-        """What is locked stays where it is: at the value held, or else at the one on show."""
-        shot, view = self._view.shot, self._view
-        if not self._running or self._engine is None or shot is None or shot.face is None:
-            return
-        parameters = self._engine.parameters
-        shown = dict(zip((p.key for p in parameters), read_all(parameters, shot.face.code), strict=True))
-        view.held = {key: view.held.get(key, shown[key]) for key in self._session.locked if key in shown}
-        self._held_changed()
-
-    def _held_changed(self) -> None:
-        self.set_wish(held=dict(self._view.held))
-        self._view.switches_changed.emit()
 
 
 def _make_source(choice: SourceChoice, size: tuple[int, int]) -> FrameSource:

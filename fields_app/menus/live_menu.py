@@ -65,10 +65,10 @@ class LiveMenu(QObject):
         menu.addSeparator()
         self.run_action = self._action(menu, self.tr("&Start"), "Ctrl+F5", self.tr("Open the source"), panel.toggle)
         self.neutral_action = self._action(
-            menu, self.tr("Set &neutral"), "Ctrl+F6", self.tr("Look relaxed for a second"), live.calibrate
+            menu, self.tr("Set &neutral"), "Ctrl+F6", self.tr("Look relaxed for a second"), live.tuning.calibrate
         )
         self.clear_action = self._action(
-            menu, self.tr("&Forget neutral"), "", self.tr("The head model's own again"), live.clear_calibration
+            menu, self.tr("&Forget neutral"), "", self.tr("The head model's own again"), live.tuning.clear_calibration
         )
         self.freeze_action = self._action(
             menu, self.tr("Free&ze"), "Ctrl+F7", self.tr("Hold the frame on show"), panel.freeze_button.click
@@ -108,10 +108,10 @@ class LiveMenu(QObject):
         panel.overlay_picked.connect(self._pick_overlay)
         panel.coder_picked.connect(lambda name: self._restart_with("coder", name))
         panel.camera_size_picked.connect(lambda size: self._restart_with("size", size))
-        panel.calm_changed.connect(live.set_calm)
+        panel.calm_changed.connect(live.tuning.set_calm)
         panel.gains_requested.connect(self._ask_gains)
-        panel.calibrate_requested.connect(live.calibrate)
-        panel.identity_requested.connect(live.measure_identity)
+        panel.calibrate_requested.connect(live.tuning.calibrate)
+        panel.identity_requested.connect(live.tuning.measure_identity)
         panel.frozen_toggled.connect(live.freeze)
         panel.clip.paused.connect(live.clip.pause)
         panel.clip.sought.connect(live.clip.seek)
@@ -122,8 +122,8 @@ class LiveMenu(QObject):
         panel.video_toggled.connect(lambda on: setattr(settings, "with_video", on))
         panel.stream_toggled.connect(self._stream)
         sliders = self._window.sliders
-        sliders.live_edited.connect(live.hold)
-        sliders.live_released.connect(live.release)
+        sliders.live_edited.connect(live.holds.hold)
+        sliders.live_released.connect(live.holds.release)
         self._view.run_changed.connect(self._show_run)
         self._view.shot_changed.connect(self._follow)
 
@@ -192,8 +192,8 @@ class LiveMenu(QObject):
     def _ask_gains(self) -> None:
         units = [p for p in self._session.parameters if p.field == "expression" or p.key == "jawOpen"]
         dialog = LiveGainsDialog(units, self._settings.gains, self._settings.limits, self._window)
-        dialog.changed.connect(self._controller.set_gains)
-        dialog.limits_changed.connect(self._controller.set_limits)
+        dialog.changed.connect(self._controller.tuning.set_gains)
+        dialog.limits_changed.connect(self._controller.tuning.set_limits)
         dialog.finished.connect(dialog.deleteLater)
         dialog.show()
 

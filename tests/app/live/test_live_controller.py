@@ -46,6 +46,17 @@ class TestController:
         assert numbers == sorted(numbers)
         assert ages[-1] < 1.0
 
+    def test_what_was_wished_before_the_start_holds_from_the_first_frame(
+        self, live: LiveController, view: LiveView, qtbot: QtBot
+    ) -> None:
+        live.set_wish(mirrored=True, size=(64, 48), followed=7, held={SMILE: 0.5})
+        with qtbot.waitSignal(view.shot_changed, timeout=WAIT):
+            live.start(CAMERA)
+        assert view.shot is not None
+        assert view.shot.mirrored
+        assert view.shot.picture.shape[1] <= 64
+        assert view.held == {}  # of the run before
+
     def test_stopping_shows_the_photo_s_head_again_and_leaves_no_thread(
         self, running: LiveController, view: LiveView, session: Session, tracker: FakeTracker, qtbot: QtBot
     ) -> None:
@@ -116,11 +127,11 @@ class TestController:
     def test_settings_reach_the_tracker(
         self, running: LiveController, tracker: FakeTracker, store: QSettings, qtbot: QtBot
     ) -> None:
-        running.set_calm(0.8)
-        running.set_gains({SMILE: 2.0, "no such unit": 1.5})
-        running.set_limits({SMILE: (0.1, 0.4), "no such unit": (0.0, 0.5)})
-        running.calibrate()
-        running.measure_identity()
+        running.tuning.set_calm(0.8)
+        running.tuning.set_gains({SMILE: 2.0, "no such unit": 1.5})
+        running.tuning.set_limits({SMILE: (0.1, 0.4), "no such unit": (0.0, 0.5)})
+        running.tuning.calibrate()
+        running.tuning.measure_identity()
         qtbot.waitUntil(lambda: tracker.calls == ["calibrate", "measure"], timeout=WAIT)
         assert tracker.settings.calm == 0.8
         assert tracker.settings.units.gains == {SMILE: 2.0}
@@ -134,17 +145,17 @@ class TestController:
         def shown() -> float:
             return smile_of(view.shot.face.code, head) if view.shot is not None and view.shot.face is not None else -1
 
-        running.hold(SMILE, 0.777)
+        running.holds.hold(SMILE, 0.777)
         qtbot.waitUntil(lambda: abs(shown() - 0.777) < 1e-5, timeout=WAIT)
-        running.release()
+        running.holds.release()
         qtbot.waitUntil(lambda: abs(shown() - 0.777) > 1e-3, timeout=WAIT)
 
     def test_a_locked_value_stays_until_it_is_unlocked(
         self, running: LiveController, view: LiveView, session: Session, head: HeadModel, qtbot: QtBot
     ) -> None:
-        running.hold(SMILE, 0.4)
+        running.holds.hold(SMILE, 0.4)
         session.set_locked((SMILE,), True)
-        running.release()
+        running.holds.release()
         assert view.held == {SMILE: pytest.approx(0.4)}
         session.set_locked((SMILE,), False)
         assert view.held == {}
@@ -156,7 +167,7 @@ class TestController:
         qtbot.wait(200)  # what was on its way has come
         assert view.shot is not None
         frame = view.shot.result.frame.number
-        running.hold(SMILE, 0.9)
+        running.holds.hold(SMILE, 0.9)
         qtbot.waitUntil(lambda: smile_of(view.shot.face.code, head) == pytest.approx(0.9), timeout=WAIT)  # type: ignore[union-attr]
         assert view.shot.result.frame.number == frame
         running.freeze(False)

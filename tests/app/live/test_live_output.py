@@ -25,7 +25,7 @@ class TestSharing:
     def test_a_take_holds_what_was_shown(
         self, running: LiveController, view: LiveView, engine: FakeEngine, head: HeadModel, qtbot: QtBot
     ) -> None:
-        running.hold(SMILE, 0.75)
+        running.holds.hold(SMILE, 0.75)
         running.sharing.record(True)
         qtbot.waitUntil(lambda: (view.recording or 0.0) > 0.2, timeout=WAIT)
         with qtbot.waitSignal(running.sharing.recorded, timeout=WAIT) as caught:
