@@ -63,7 +63,9 @@ class LiveMenu(QObject):
         self.panel_action.setCheckable(True)
         self.panel_action.toggled.connect(self._show_panel)
         menu.addSeparator()
-        self.run_action = self._action(menu, self.tr("&Start"), "Ctrl+F5", self.tr("Open the source"), panel.toggle)
+        self.run_action = self._action(
+            menu, self.tr("&Start"), "Ctrl+F5", self.tr("Open the source"), panel.source.toggle
+        )
         self.neutral_action = self._action(
             menu, self.tr("Set &neutral"), "Ctrl+F6", self.tr("Look relaxed for a second"), live.tuning.calibrate
         )
@@ -97,17 +99,17 @@ class LiveMenu(QObject):
 
     def _wire(self) -> None:
         panel, live, settings = self.panel, self._controller, self._settings
-        panel.started.connect(self._start)
-        panel.stopped.connect(live.stop_run)
-        panel.browse_requested.connect(self._browse)
-        panel.cameras_requested.connect(live.list_cameras)
-        live.cameras_listed.connect(panel.set_cameras)
+        panel.source.started.connect(self._start)
+        panel.source.stopped.connect(live.stop_run)
+        panel.source.browse_requested.connect(self._browse)
+        panel.source.cameras_requested.connect(live.list_cameras)
+        live.cameras_listed.connect(panel.source.set_cameras)
         panel.face_picked.connect(lambda face: live.set_wish(followed=face))
         panel.size_changed.connect(lambda size: live.set_wish(size=size))
         panel.mirror_toggled.connect(lambda on: live.set_wish(mirrored=on))
         panel.overlay_picked.connect(self._pick_overlay)
         panel.coder_picked.connect(lambda name: self._restart_with("coder", name))
-        panel.camera_size_picked.connect(lambda size: self._restart_with("size", size))
+        panel.source.size_picked.connect(lambda size: self._restart_with("size", size))
         panel.calm_changed.connect(live.tuning.set_calm)
         panel.gains_requested.connect(self._ask_gains)
         panel.calibrate_requested.connect(live.tuning.calibrate)
@@ -131,7 +133,7 @@ class LiveMenu(QObject):
         self._window.show_left(self.panel if on else None)
         if on:
             self._controller.list_cameras()
-            self.panel.start_button.setFocus()
+            self.panel.source.start_button.setFocus()
         else:
             self._controller.stop_run()
 
@@ -186,7 +188,7 @@ class LiveMenu(QObject):
         if place:
             name = Path(place).name if kind is not SourceKind.STREAM else self.tr("Network stream")
             choice = SourceChoice(kind, place, name)
-            self.panel.choose(choice)
+            self.panel.source.choose(choice)
             self._start(choice)
 
     def _ask_gains(self) -> None:

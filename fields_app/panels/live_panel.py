@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -18,46 +15,36 @@ from PySide6.QtWidgets import (
 )
 
 from fields_app import style
-from fields_app.live_settings import CODERS, OVERLAYS, SIZES, LiveSettings, SourceChoice, SourceKind
+from fields_app.live_settings import CODERS, OVERLAYS, LiveSettings
 from fields_app.live_view import LiveView
 from fields_app.panels.camera_view import CameraView
 from fields_app.panels.clip_controls import ClipControls
 from fields_app.panels.live_emotion import LiveEmotion
+from fields_app.panels.live_rates import LiveRates
+from fields_app.panels.live_source import LiveSource
 from fields_app.panels.value_slider import ValueSlider
 from fields_app.parameters import Parameter
-
-if TYPE_CHECKING:
-    from fields_core.live.camera import CameraDevice
 
 _CALM = Parameter(
     "liveCalm", "Smoothing", "Smoothing", "Head", "", 0, 0.0, 1.0, description="0 is raw and quick, 1 calm and late"
 )
-_OTHERS = (SourceKind.FILE, SourceKind.FOLDER, SourceKind.STREAM)
 
 
 class LivePanel(QFrame):
-    """Shows the view and says what the user wants.
+    """Shows the view and says what the user wants; what `source` and `clip` want they say themselves.
 
     Signals:
-        started(SourceChoice), stopped()
-        browse_requested(SourceKind): a file, a folder or an address is to be asked for.
-        cameras_requested(): look for cameras again.
         face_picked(id), size_changed((width, height))
-        overlay_picked(name), coder_picked(name), camera_size_picked((width, height)), mirror_toggled(on)
+        overlay_picked(name), coder_picked(name), mirror_toggled(on)
         calm_changed(value), gains_requested()
         calibrate_requested(), identity_requested()
         frozen_toggled(on), snapshot_requested(), record_toggled(on), video_toggled(on), stream_toggled(on)
     """
 
-    started = Signal(object)
-    stopped = Signal()
-    browse_requested = Signal(object)
-    cameras_requested = Signal()
     face_picked = Signal(int)
     size_changed = Signal(object)
     overlay_picked = Signal(str)
     coder_picked = Signal(str)
-    camera_size_picked = Signal(object)
     mirror_toggled = Signal(bool)
     calm_changed = Signal(float)
     gains_requested = Signal()
@@ -73,50 +60,18 @@ class LivePanel(QFrame):
         super().__init__(parent)
         self.setObjectName("card")
         self._view = view
-        self._cameras: list[SourceChoice] = []
-        self._offered: dict[str, tuple[tuple[int, int], ...]] = {}
-        self._chosen = settings.source
+        self.source = LiveSource(view, settings, self)
         self.camera = CameraView(view, self)
         self.clip = ClipControls(view, self)
         self.emotion = LiveEmotion(view, self)
-        self._make_source_row(settings)
         self._make_looks(settings)
         self._make_deeds(settings)
         self._hint = self._label("faint")
         self._hint.setWordWrap(True)
-        self._rates = self._label("soft")
-        self._stages = self._label("faint")
-        self._rates.setAccessibleName(self.tr("Frame rate"))
-        self._stages.setAccessibleName(self.tr("Latency by stage"))
         self._lay_out()
         self._wire()
-        self.set_cameras([])
         self._show_run()
         self._show_switches()
-        self._show_counters()
-
-    def set_cameras(self, cameras: Sequence[CameraDevice]) -> None:
-        """The cameras of this machine."""
-        self._cameras = [SourceChoice(SourceKind.CAMERA, str(c.number), c.name) for c in cameras]
-        self._offered = {str(camera.number): camera.sizes for camera in cameras}
-        self._list_sources()
-
-    def choose(self, choice: SourceChoice) -> None:
-        """Put a source into the list and select it."""
-        self._chosen = choice
-        self._list_sources()
-
-    @property
-    def choice(self) -> SourceChoice | None:
-        """The source selected; None where nothing can be opened."""
-        return self.sources.currentData() if isinstance(self.sources.currentData(), SourceChoice) else None
-
-    def _make_source_row(self, settings: LiveSettings) -> None:
-        self.sources = self._combo(self.tr("Source"), self.tr("Camera, video file, folder of pictures or stream"))
-        self.sizes = self._combo(self.tr("Camera resolution"), self.tr("Wished for; the camera takes the nearest"))
-        self._size = settings.size
-        self.start_button = self._button(self.tr("Start"), self.tr("Open the source, or stop it (Ctrl+F5)"))
-        self.start_button.setObjectName("primary")
 
     def _make_looks(self, settings: LiveSettings) -> None:
         self.overlays = self._combo(self.tr("Overlay"), self.tr("What is drawn over the camera's picture"))
@@ -161,7 +116,7 @@ class LivePanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(style.MEDIUM, style.SMALL, style.MEDIUM, style.SMALL)
         layout.setSpacing(style.SMALL)
-        layout.addLayout(self._row(title, self.sources, self.sizes, self.start_button, wide=self.sources))
+        layout.addLayout(self._row(title, self.source, wide=self.source))
         layout.addWidget(self.camera, 1)
         layout.addWidget(self.clip)
         deeds = (self.freeze_button, self.snapshot_button, self.record_button, self.video_box, None, self.stream_button)
@@ -171,14 +126,10 @@ class LivePanel(QFrame):
         layout.addLayout(self._row(self.overlays, self.mirror_box, None, self.coders, self.identity_button))
         layout.addWidget(self.emotion)
         layout.addWidget(self._hint)
-        layout.addWidget(self._rates)
-        layout.addWidget(self._stages)
+        layout.addWidget(LiveRates(self._view, self))
 
     def _wire(self) -> None:
         view = self._view
-        self.start_button.clicked.connect(self.toggle)
-        self.sources.activated.connect(self._source_activated)
-        self.sizes.activated.connect(lambda _: self._pick_size())
         self.overlays.activated.connect(lambda _: self.overlay_picked.emit(self.overlays.currentData()))
         self.coders.activated.connect(lambda _: self.coder_picked.emit(self.coders.currentData()))
         self.mirror_box.toggled.connect(self.mirror_toggled)
@@ -196,75 +147,10 @@ class LivePanel(QFrame):
         self.camera.resized.connect(self.size_changed)
         view.run_changed.connect(self._show_run)
         view.switches_changed.connect(self._show_switches)
-        view.counters_changed.connect(self._show_counters)
         view.shot_changed.connect(self._show_shot)
-
-    def toggle(self) -> None:
-        """Start what is chosen, or stop what runs."""
-        if self._view.running:
-            self.stopped.emit()
-        elif self.choice is not None:
-            self.started.emit(self.choice)
-
-    def _list_sources(self) -> None:
-        """Cameras, then the last file, folder or stream, then how to choose others."""
-        chosen = self._chosen
-        with QSignalBlocker(self.sources):
-            self.sources.clear()
-            for camera in self._cameras:
-                self.sources.addItem(camera.name, camera)
-            if chosen.kind is not SourceKind.CAMERA:
-                self.sources.addItem(chosen.name or chosen.place, chosen)
-            if not self.sources.count():
-                self.sources.addItem(self.tr("No camera found"), None)
-            self.sources.insertSeparator(self.sources.count())
-            texts = (self.tr("Video file …"), self.tr("Folder of pictures …"), self.tr("Network stream …"))
-            for kind, text in zip(_OTHERS, texts, strict=True):
-                self.sources.addItem(text, kind)
-            self.sources.addItem(self.tr("Look for cameras again"), "")
-            places = [self.sources.itemData(place) for place in range(self.sources.count())]
-            known = [p for p, c in enumerate(places) if isinstance(c, SourceChoice) and _same(c, chosen)]
-            self.sources.setCurrentIndex(known[0] if known else 0)
-        self._show_run()
-
-    def _source_activated(self, place: int) -> None:
-        data = self.sources.itemData(place)
-        if isinstance(data, SourceChoice):
-            self._chosen = data
-            self._show_run()
-            if self._view.running:
-                self.started.emit(data)
-            return
-        self._list_sources()  # what was selected before stays so until there is an answer
-        if data in _OTHERS:
-            self.browse_requested.emit(SourceKind(data))
-        elif data == "":
-            self.cameras_requested.emit()
-
-    def _pick_size(self) -> None:
-        self._size = self.sizes.currentData()
-        self.camera_size_picked.emit(self._size)
-
-    def _list_sizes(self, choice: SourceChoice | None) -> None:
-        """What the camera offers, or else what is common; what is wished is among them."""
-        offered = self._offered.get(choice.place, ()) if choice is not None else ()
-        sizes = sorted({*(offered or SIZES), self._size})
-        if [self.sizes.itemData(place) for place in range(self.sizes.count())] != sizes:
-            with QSignalBlocker(self.sizes):
-                self.sizes.clear()
-                for size in sizes:
-                    self.sizes.addItem("{} × {}".format(*size), size)
-        self.sizes.setCurrentIndex(sizes.index(self._size))
-        said = self.tr("What this camera offers") if offered else self.tr("Wished for; the camera takes the nearest")
-        self.sizes.setToolTip(said)
 
     def _show_run(self) -> None:
         view = self._view
-        self.start_button.setText(self.tr("Stop") if view.running else self.tr("Start"))
-        self.start_button.setEnabled(view.running or self.choice is not None)
-        choice = self.choice
-        self._list_sizes(choice)
-        self.sizes.setVisible(choice is not None and choice.kind is SourceKind.CAMERA)
         shown = view.running and view.shot is not None
         for button in (self.neutral_button, self.identity_button, self.freeze_button, self.snapshot_button,
                        self.record_button, self.stream_button):  # fmt: skip
@@ -287,26 +173,6 @@ class LivePanel(QFrame):
         self.video_box.setEnabled(view.recording is None)
         self.stream_button.setChecked(bool(view.streaming))
         self.stream_button.setText(self.tr("Stop stream") if view.streaming else self.tr("Stream …"))
-        self._show_counters()
-
-    def _show_counters(self) -> None:
-        view, counters = self._view, self._view.counters
-        if not view.running or counters is None or not counters.tracked:
-            self._rates.setText("")
-            self._stages.setText("")
-            return
-        method = {"encoder": self.tr("encoder"), "fit": self.tr("landmark fit")}.get(view.coder, "")
-        text = self.tr("%1 frames/s shown of %2  ·  %3 dropped").replace("%1", f"{view.shown_rate:.0f}")
-        text = text.replace("%2", f"{counters.source_rate:.0f}").replace("%3", str(counters.dropped))
-        parts = [text, method, f"{view.streaming} ({view.sent})" if view.streaming else ""]
-        self._rates.setText("  ·  ".join(part for part in parts if part))
-        stages = (
-            (self.tr("wait"), counters.wait), (self.tr("detect"), counters.detect), (self.tr("head"), counters.code),
-            (self.tr("steady"), counters.steady),
-        )  # fmt: skip
-        took = "  ".join(f"{name} {1e3 * seconds:.0f}" for name, seconds in stages)
-        text = self.tr("%1 ms  ·  camera to head %2 ms (95 %)").replace("%1", took)
-        self._stages.setText(text.replace("%2", f"{1e3 * view.shown_p95:.0f}"))
 
     def _label(self, name: str, text: str = "") -> QLabel:
         label = QLabel(text, self)
@@ -335,7 +201,3 @@ class LivePanel(QFrame):
             else:
                 row.addWidget(widget, 1 if widget is wide else 0)
         return row
-
-
-def _same(one: SourceChoice, other: SourceChoice) -> bool:
-    return (one.kind, one.place) == (other.kind, other.place)

@@ -30,29 +30,29 @@ class TestPanel:
         return panel
 
     def test_lists_cameras_by_name_and_starts_the_selected_one(self, panel: LivePanel, qtbot: QtBot) -> None:
-        panel.set_cameras([CameraDevice(0, "Integrated"), CameraDevice(2, "USB")])
-        panel.sources.setCurrentIndex(1)
-        panel.sources.activated.emit(1)
-        with qtbot.waitSignal(panel.started, timeout=WAIT) as caught:
-            panel.start_button.click()
+        panel.source.set_cameras([CameraDevice(0, "Integrated"), CameraDevice(2, "USB")])
+        panel.source.sources.setCurrentIndex(1)
+        panel.source.sources.activated.emit(1)
+        with qtbot.waitSignal(panel.source.started, timeout=WAIT) as caught:
+            panel.source.start_button.click()
         assert caught.args == [SourceChoice(SourceKind.CAMERA, "2", "USB")]
-        assert panel.sizes.isVisible()
+        assert panel.source.sizes.isVisible()
 
     def test_without_a_camera_there_is_nothing_to_start(self, panel: LivePanel) -> None:
-        assert not panel.start_button.isEnabled()
-        assert panel.sources.currentText() == "No camera found"
+        assert not panel.source.start_button.isEnabled()
+        assert panel.source.sources.currentText() == "No camera found"
 
     def test_asking_for_a_file_keeps_the_selection(self, panel: LivePanel, qtbot: QtBot) -> None:
-        panel.set_cameras([CameraDevice(0, "Integrated")])
-        place = panel.sources.findText("Video file …")
-        with qtbot.waitSignal(panel.browse_requested, timeout=WAIT) as caught:
-            panel.sources.setCurrentIndex(place)
-            panel.sources.activated.emit(place)
+        panel.source.set_cameras([CameraDevice(0, "Integrated")])
+        place = panel.source.sources.findText("Video file …")
+        with qtbot.waitSignal(panel.source.browse_requested, timeout=WAIT) as caught:
+            panel.source.sources.setCurrentIndex(place)
+            panel.source.sources.activated.emit(place)
         assert caught.args == [SourceKind.FILE]
-        assert panel.sources.currentText() == "Integrated"
-        panel.choose(SourceChoice(SourceKind.FILE, "/films/a.mp4", "a.mp4"))
-        assert panel.sources.currentText() == "a.mp4"
-        assert not panel.sizes.isVisible()
+        assert panel.source.sources.currentText() == "Integrated"
+        panel.source.choose(SourceChoice(SourceKind.FILE, "/films/a.mp4", "a.mp4"))
+        assert panel.source.sources.currentText() == "a.mp4"
+        assert not panel.source.sizes.isVisible()
 
     def test_a_click_on_a_box_picks_the_face(
         self, panel: LivePanel, view: LiveView, engine: FakeEngine, qtbot: QtBot
@@ -99,22 +99,22 @@ class TestCameraSizes:
         settings = LiveSettings(store)
         panel = LivePanel(view, settings)
         qtbot.addWidget(panel)
-        panel.set_cameras([CameraDevice(0, "Small", ((320, 240), (640, 480))), CameraDevice(1, "Silent")])
-        assert [panel.sources.itemText(place) for place in range(2)] == ["Small", "Silent"]
+        panel.source.set_cameras([CameraDevice(0, "Small", ((320, 240), (640, 480))), CameraDevice(1, "Silent")])
+        assert [panel.source.sources.itemText(place) for place in range(2)] == ["Small", "Silent"]
 
         def listed() -> list[str]:
-            return [panel.sizes.itemText(place) for place in range(panel.sizes.count())]
+            return [panel.source.sizes.itemText(place) for place in range(panel.source.sizes.count())]
 
         assert listed() == ["320 × 240", "640 × 480"]
-        panel.sources.setCurrentIndex(1)
-        panel.sources.activated.emit(1)
+        panel.source.sources.setCurrentIndex(1)
+        panel.source.sources.activated.emit(1)
         assert listed() == ["640 × 480", "1280 × 720", "1920 × 1080"]
-        panel.sources.setCurrentIndex(0)
-        panel.sources.activated.emit(0)
+        panel.source.sources.setCurrentIndex(0)
+        panel.source.sources.activated.emit(0)
         picked: list[object] = []
-        panel.camera_size_picked.connect(picked.append)
-        panel.sizes.setCurrentIndex(0)
-        panel.sizes.activated.emit(0)
+        panel.source.size_picked.connect(picked.append)
+        panel.source.sizes.setCurrentIndex(0)
+        panel.source.sizes.activated.emit(0)
         assert picked == [(320, 240)]
         settings.size = (320, 240)
         assert LiveSettings(store).size == (320, 240)

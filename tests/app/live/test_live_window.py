@@ -24,12 +24,12 @@ class TestWindow:
         workbench.live.make_source = lambda choice, size: SimulatedCamera(clip())
         workbench.live.make_tracker = lambda coder, settings: FakeTracker(engine.head, 2)  # type: ignore[assignment,return-value]
         workbench.live_menu.panel_action.setChecked(True)
-        workbench.live_menu.panel.set_cameras([CameraDevice(0, "Test camera")])
+        workbench.live_menu.panel.source.set_cameras([CameraDevice(0, "Test camera")])
         return workbench
 
     @pytest.fixture
     def on_air(self, workbench: Workbench, qtbot: QtBot) -> Workbench:
-        workbench.live_menu.panel.start_button.click()
+        workbench.live_menu.panel.source.start_button.click()
         qtbot.waitUntil(lambda: workbench.live_view.shot is not None, timeout=WAIT)
         return workbench
 
