@@ -34,6 +34,7 @@ from fields_app.panels.message_bar import MessageBar
 from fields_app.panels.people_panel import PeoplePanel
 from fields_app.panels.photo_panel import PhotoPanel
 from fields_app.panels.sliders_panel import SlidersPanel
+from fields_app.panels.tall_panel import TallPanel
 from fields_app.panels.viewport import Viewport
 from fields_app.session import Session
 from fields_app.settings import Settings
@@ -230,11 +231,13 @@ class MainWindow(QMainWindow):
 
     def show_left(self, panel: QWidget | None) -> None:
         """Show a panel in the place of photo and people; None: these again."""
-        if panel is not None and self._left.indexOf(panel) < 0:
-            self._left.addWidget(panel)
-        self._left.setCurrentIndex(0 if panel is None else self._left.indexOf(panel))
+        if panel is not None and panel not in self._instead:
+            self._instead[panel] = TallPanel(panel, self)
+            self._left.addWidget(self._instead[panel])
+        self._left.setCurrentIndex(0 if panel is None else self._left.indexOf(self._instead[panel]))
 
     def _photo_column(self) -> QWidget:
+        self._instead: dict[QWidget, TallPanel] = {}
         self._left = QStackedWidget(self)
         self._left.setObjectName("plain")
         self._left.addWidget(self._column((self.photo, 1), (self.people, 0)))

@@ -28,7 +28,7 @@ class CameraView(QWidget):
         self._view = view
         self._boxes: list[tuple[int, QRectF]] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(240, 180)
+        self.setMinimumSize(240, 135)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName(self.tr("Camera picture"))
         for signal in (view.shot_changed, view.run_changed, view.switches_changed):

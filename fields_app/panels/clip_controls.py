@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from fields_app import style
 from fields_app.live_view import LiveView
@@ -47,14 +47,21 @@ class ClipControls(QWidget):
             self.speeds.addItem(f"{speed:g} ×", speed)
         self.loop_box = QCheckBox(self.tr("Loop"), self)
         self.loop_box.setToolTip(self.tr("Begin again at the end, instead of waiting there"))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(style.SMALL)
-        for widget in (self.pause_button, self.back_button, self.on_button):
-            row.addWidget(widget)
-        row.addWidget(self.position, 1)
-        for other in (self.time, self.speeds, self.loop_box):
-            row.addWidget(other)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(style.TINY)
+        for widgets in (
+            (self.position, self.time),
+            (self.pause_button, self.back_button, self.on_button, None, self.speeds, self.loop_box),
+        ):
+            row = QHBoxLayout()
+            row.setSpacing(style.SMALL)
+            for widget in widgets:
+                if widget is None:
+                    row.addStretch(1)
+                else:
+                    row.addWidget(widget, 1 if widget is self.position else 0)
+            layout.addLayout(row)
         self.pause_button.clicked.connect(self.paused)
         self.back_button.clicked.connect(lambda: self.stepped.emit(-1))
         self.on_button.clicked.connect(lambda: self.stepped.emit(1))

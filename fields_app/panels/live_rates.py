@@ -38,12 +38,13 @@ class LiveRates(QWidget):
         method = {"encoder": self.tr("encoder"), "fit": self.tr("landmark fit")}.get(view.coder, "")
         text = self.tr("%1 frames/s shown of %2  ·  %3 dropped").replace("%1", f"{view.shown_rate:.0f}")
         text = text.replace("%2", f"{counters.source_rate:.0f}").replace("%3", str(counters.dropped))
-        parts = [text, method, f"{view.streaming} ({view.sent})" if view.streaming else ""]
-        self._rates.setText("  ·  ".join(part for part in parts if part))
+        lines = ["  ·  ".join(part for part in (text, method) if part)]
+        lines += [f"{view.streaming} ({view.sent})"] if view.streaming else []
+        self._rates.setText("\n".join(lines))  # one long line would make the window wider than a laptop's screen
         stages = (
             (self.tr("wait"), counters.wait), (self.tr("detect"), counters.detect), (self.tr("head"), counters.code),
             (self.tr("steady"), counters.steady),
         )  # fmt: skip
         took = "  ".join(f"{name} {1e3 * seconds:.0f}" for name, seconds in stages)
-        text = self.tr("%1 ms  ·  camera to head %2 ms (95 %)").replace("%1", took)
+        text = self.tr("%1 ms\ncamera to head %2 ms (95 %)").replace("%1", took)
         self._stages.setText(text.replace("%2", f"{1e3 * view.shown_p95:.0f}"))

@@ -43,6 +43,7 @@ class Welcome(QWidget):
         title.setObjectName("invitation")
         text = QLabel(self.tr("A file, a whole folder, or a picture from the clipboard.\nOne face or many."), self)
         text.setObjectName("soft")
+        text.setWordWrap(True)  # the column is narrow on a laptop
         self.open_button = QPushButton(self.tr("Open photo …"), self)
         self.open_button.setObjectName("primary")
         self.paste_button = QPushButton(self.tr("Paste"), self)

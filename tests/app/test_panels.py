@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from fields_app.dialogs.about import AboutDialog
@@ -150,6 +150,11 @@ class TestSlidersPanel:
 
 
 class TestPhotoPanel:
+    def test_the_invitation_is_readable_in_a_narrow_column(self, photo_panel: PhotoPanel) -> None:
+        photo_panel.resize(360, 500)
+        labels = [label for label in photo_panel.invitation.findChildren(QLabel) if label.isVisible()]
+        assert not [label.text() for label in labels if label.width() < label.minimumSizeHint().width()]
+
     def test_the_invitation_goes_when_a_photo_comes(self, photo_panel: PhotoPanel, session: Session) -> None:
         assert photo_panel.invitation.isVisible()
         show_faces(session, 1)

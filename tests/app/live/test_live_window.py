@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from fields_app.workbench import Workbench
+from fields_app.panels.live_rates import LiveRates
 from fields_core.live.camera import CameraDevice
 from fields_core.live.simulated import SimulatedCamera
 from tests.app.engines import FakeEngine
@@ -51,6 +53,24 @@ class TestWindow:
         assert on_air.window.sliders.neutral_button.isEnabled()
         assert slider.value == 0.0
         assert on_air.window.photo.isVisible()
+
+    def test_on_a_small_laptop_the_window_keeps_its_size_and_no_button_its_text_half(
+        self, workbench: Workbench, qtbot: QtBot
+    ) -> None:
+        window, panel = workbench.window, workbench.live_menu.panel
+        window.resize(1280, 760)
+        panel.source.start_button.click()
+        rates = panel.findChildren(LiveRates)[0]
+        qtbot.waitUntil(lambda: any("95 %" in line.text() for line in rates.findChildren(QLabel)), timeout=WAIT)
+        workbench.take_menu.panel.show()
+        qtbot.waitUntil(lambda: panel.record_button.width() >= panel.record_button.sizeHint().width(), timeout=WAIT)
+        assert (window.width(), window.height()) == (1280, 760)
+        assert window.minimumSizeHint().width() <= 1280
+        assert window.minimumSizeHint().height() <= 760
+        buttons = [panel.freeze_button, panel.snapshot_button, panel.stream_button, panel.neutral_button,
+                   panel.identity_button, panel.gains_button]  # fmt: skip
+        cut = [button.text() for button in buttons if button.width() < button.sizeHint().width()]
+        assert not cut
 
     def test_a_slider_in_the_hand_stays_there_and_moves_the_head(
         self, on_air: Workbench, engine: FakeEngine, qtbot: QtBot
