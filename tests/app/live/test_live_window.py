@@ -10,8 +10,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from fields_app.workbench import Workbench
 from fields_app.panels.live_rates import LiveRates
+from fields_app.workbench import Workbench
 from fields_core.live.camera import CameraDevice
 from fields_core.live.simulated import SimulatedCamera
 from tests.app.engines import FakeEngine
