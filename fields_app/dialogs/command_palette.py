@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QHeaderView, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from fields_app import style
 from fields_app.menu_actions import Command, rank
@@ -51,6 +60,9 @@ class CommandPalette(QDialog):
         self.search.textChanged.connect(self._fill)
         self.search.returnPressed.connect(self._choose)
         self.list.itemClicked.connect(self._choose)
+        self.nothing = QLabel(self.tr("No command is called so. Escape leaves."), self.list)
+        self.nothing.setObjectName("soft")
+        self.nothing.move(style.SMALL, style.SMALL)
         self._fill("")
         height = max(self.list.sizeHintForRow(0), style.ROW_HEIGHT)
         self.setFixedSize(_WIDTH, self.search.sizeHint().height() + _ROWS * height + 4 * style.SMALL)
@@ -92,6 +104,8 @@ class CommandPalette(QDialog):
                 item.setText(0, f"{command.text}  ✓" if command.action.isChecked() else command.text)
             self.list.addTopLevelItem(item)
         self.list.setCurrentIndex(self.list.model().index(0, 0))
+        self.nothing.setVisible(not ranked)
+        self.nothing.adjustSize()
 
     def _move(self, step: int) -> None:
         count = self.list.topLevelItemCount()

@@ -114,6 +114,8 @@ class EvaluationPanel(QWidget):
                 self.run.addItem(run.name, run.folder)
         self.run.setCurrentIndex(max(0, self.run.findData(before)))
         self.evaluate_button.setEnabled(self.run.count() > 0)
+        if self.evaluation is None:
+            self._invite()
 
     def show_busy(self, busy: bool) -> None:
         self.evaluate_button.setEnabled(not busy and self.run.count() > 0)
@@ -125,7 +127,7 @@ class EvaluationPanel(QWidget):
         self._update_save()
         self.worst.clear()
         if evaluation is None:
-            self.note.setText("")
+            self._invite()
             return
         confusion = evaluation.confusion
         known = int(confusion.sum())
@@ -144,6 +146,14 @@ class EvaluationPanel(QWidget):
             item = QListWidgetItem(QIcon(_pixmap(photo.picture)), f"{photo.score.landmark_error:.1%}")
             item.setToolTip(f"{photo.score.source}/{photo.score.key}")
             self.worst.addItem(item)
+
+    def _invite(self) -> None:
+        """Say what this page is for while nothing has been evaluated."""
+        self.note.setText(
+            self.tr("Evaluate tries a run's weights on the photos that were held out of its training.")
+            if self.run.count()
+            else self.tr("No run has weights yet. A training leaves them behind.")
+        )
 
     def show_ablation(self, result: Result) -> None:
         self.ablation.show_result(result)

@@ -112,6 +112,8 @@ class RunsPanel(QWidget):
             item = QTreeWidgetItem(self._cells(run))
             item.setData(0, _FOLDER_ROLE, str(run.folder))
             item.setToolTip(0, self._tip(run))
+            if not run.learned_emotion:
+                item.setToolTip(COLUMNS.index("Accuracy"), self.tr("No emotion branch has been trained yet"))
             for column in range(3, len(COLUMNS) - 1):
                 item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.table.addTopLevelItem(item)
@@ -170,7 +172,8 @@ class RunsPanel(QWidget):
         metrics = []
         for name, form in _METRICS:
             value = run.best.get(name, math.nan) * (100.0 if name in _PERCENT else 1.0)
-            metrics.append(form % value if math.isfinite(value) else "–")
+            none = self.tr("none") if name == "accuracy" and run.best and not run.learned_emotion else "–"
+            metrics.append(form % value if math.isfinite(value) else none)
         changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.changed))
         stage = self.tr(STAGE_NAMES.get(run.stage, run.stage))
         return [run.name, self.tr(STATES[run.state]), stage, f"{run.step:,}", *metrics, amount(run.size), changed]

@@ -123,6 +123,8 @@ class TrainingPanel(QWidget):
         self.trouble = QPlainTextEdit(self)
         self.trouble.setReadOnly(True)
         self.trouble.setMaximumHeight(120)
+        # What ended the training is said last. Queued: the text's own layout puts the bar somewhere first.
+        self.trouble.verticalScrollBar().rangeChanged.connect(self._show_end, Qt.ConnectionType.QueuedConnection)
         self.trouble.setAccessibleName(self.tr("Last lines of the training"))
         self._make_buttons()
         self._lay_out()
@@ -176,9 +178,15 @@ class TrainingPanel(QWidget):
         trouble = status is not None and state in (RunState.FAILED, RunState.KILLED, RunState.GONE)
         self.trouble.setVisible(trouble)
         if trouble and status is not None:
-            self.trouble.setPlainText(f"{status.text}\n\n{status.last_lines}".strip())
+            text = f"{status.text}\n\n{status.last_lines}".strip()
+            if text != self.trouble.toPlainText():  # nobody's place in it is lost
+                self.trouble.setPlainText(text)
         self.progress.setVisible(active)
         self._write_numbers()
+
+    def _show_end(self) -> None:
+        bar = self.trouble.verticalScrollBar()
+        bar.setValue(bar.maximum())
 
     def _sentence(self, status: RunStatus) -> str:
         text = self.tr(STATES[status.state])

@@ -125,11 +125,13 @@ def tell(terminal: Terminal, event: TrainingEvent) -> None:
         case StepDone(stage, step, steps, rate, losses, speed):
             terminal.note(f"{stage} {step}/{steps}  loss {losses['total']:.4f}  {speed or f'{rate:.0f} images/s'}")
         case Validated(stage, step, metrics, best, _):
-            terminal.note(
-                f"{stage} {step} validated: loss {metrics.loss:.4f}, landmarks {metrics.landmark_error:.2%}, "
-                f"{metrics.vertex_millimetres:.2f} mm, intensity ratio {metrics.intensity_ratio:.2f}, "
-                f"accuracy {metrics.accuracy:.2f}{' (best)' if best else ''}"
-            )
+            measured = (
+                f"loss {metrics.loss:.4f}", f"landmarks {metrics.landmark_error:.2%}",
+                f"{metrics.vertex_millimetres:.2f} mm", f"intensity ratio {metrics.intensity_ratio:.2f}",
+                f"accuracy {metrics.accuracy:.2f}",
+            )  # fmt: skip
+            known = ", ".join(text for text in measured if "nan" not in text)  # what nothing held out can tell
+            terminal.note(f"{stage} {step} validated: {known}{' (best)' if best else ''}")
         case CheckpointSaved(stage, step):
             terminal.note(f"{stage} {step} saved")
         case StageFinished(stage, encoder, speed):

@@ -70,6 +70,11 @@ class EncoderTraining(pl.LightningModule):
         modules: dict[str, nn.Module] = {"encoder": self.encoder, "emotion": self.emotion}
         return modules if self.synthesis is None else modules | {"decoder": self.synthesis.decoder}
 
+    @property
+    def learns_emotion(self) -> bool:
+        """Whether the stage trains the emotion branch; what an untrained one guesses means nothing."""
+        return any(parameter.requires_grad for parameter in self.emotion.parameters())
+
     def predict(self, images: Tensor, landmarks: Tensor) -> Prediction:
         """Codes (float32, whatever the networks compute in) and emotions of a batch of images.
 

@@ -160,8 +160,7 @@ class _Run:
     def _export(self, module: EncoderTraining, stage: Stage, path: Path, metrics: ValidationMetrics, step: int) -> None:
         training = {"stage": stage, "step": step, "config": dataclasses.asdict(self._request.config)}
         known = {name: value for name, value in dataclasses.asdict(metrics).items() if math.isfinite(value)}
-        learned = stage != "pretrain" and self._request.config.losses.emotion > 0
-        emotion = module.emotion if learned else None
+        emotion = module.emotion if module.learns_emotion else None
         info = CheckpointInfo(
             self._head.name, module.encoder.config, self._scale, self._data.names, known, training, emotion is not None
         )

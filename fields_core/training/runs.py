@@ -18,6 +18,7 @@ from fields_core.training.run_status import RunState
 from fields_core.training.supervisor import PLAN_FILE, Supervisor, is_run
 
 ENCODER_FILE = "encoder.safetensors"
+_OF_EMOTION = ("accuracy", "macro_recall")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class RunFacts:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def learned_emotion(self) -> bool:
+        """Whether the stage it came to trains an emotion branch; there is none before."""
+        return self.stage not in ("", "pretrain") and (self.config is None or self.config.losses.emotion > 0.0)
 
     @property
     def has_weights(self) -> bool:
@@ -112,7 +118,10 @@ def read_curves(folder: Path) -> list[Curve]:
     curves = []
     for stage in STAGES:
         curves += _table(folder / stage / "training.csv", stage, "")
-        curves += _table(folder / stage / "validation.csv", stage, "validation/")
+        validation = _table(folder / stage / "validation.csv", stage, "validation/")
+        if stage == "pretrain":  # older runs noted what an untrained emotion branch guessed
+            validation = [curve for curve in validation if curve.name.removeprefix("validation/") not in _OF_EMOTION]
+        curves += validation
         curves += _table(folder / stage / "speed.csv", stage, "")
     return curves
 

@@ -31,7 +31,7 @@ class ValidationMetrics:
     intensity_ratio: float
     """Mean predicted over true intensity of the 3D samples; 1 is unbiased."""
     accuracy: float
-    """Of the emotion branch on labelled photos."""
+    """Of the emotion branch on labelled photos; NaN also where the stage trains none."""
     macro_recall: float
     """The same, averaged over the classes present."""
 
@@ -74,6 +74,8 @@ class _Tallies:
         self._millimetres.append(offsets.mean(dim=1)[with_3d] * 1000.0)
         intense = with_3d & (batch.emotion.intensity > _INTENSE)
         self._ratios.append((module.objective.intensity(prediction.code) / batch.emotion.intensity)[intense])
+        if not module.learns_emotion:
+            return
         labelled = (batch.emotion.labels >= 0) & ~with_3d
         self._guesses.append(prediction.emotion.logits.argmax(dim=1)[labelled])
         self._labels.append(batch.emotion.labels[labelled])

@@ -30,6 +30,7 @@ from fields_core.evaluation.results import Column, Fact, Result, Spread, Table, 
 from fields_core.evaluation.run_evaluation import RunEvaluation, SampleScore, WorstPhoto
 from fields_core.training.config import save_config
 from fields_core.training.objective import LossTerms
+from fields_core.training.runs import run_facts
 from fields_core.training.stage_log import StageLog
 from fields_core.training.stopwatch import Stopwatch
 from tests.training_data import TINY
@@ -38,6 +39,15 @@ WAIT = 60_000
 
 
 class TestEvaluationPanel:
+    def test_an_empty_page_says_what_it_is_for(self, qtbot: QtBot, tmp_path: Path) -> None:
+        panel = EvaluationPanel()
+        qtbot.addWidget(panel)
+        assert "No run has weights yet" in panel.note.text()
+        save_config(tmp_path / "config.json", TINY)
+        (tmp_path / "encoder.safetensors").write_bytes(b"x")
+        panel.show_runs([run_facts(tmp_path)])
+        assert "held out" in panel.note.text()
+
     def test_an_evaluation_is_shown_and_saved_as_pictures(self, qtbot: QtBot, tmp_path: Path) -> None:
         panel = EvaluationPanel()
         qtbot.addWidget(panel)

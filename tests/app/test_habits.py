@@ -92,6 +92,12 @@ class TestCommandPalette:
         palette.show()
         return palette
 
+    def test_what_no_command_is_called_is_said(self, palette: CommandPalette, qtbot: QtBot) -> None:
+        assert not palette.nothing.isVisible()
+        qtbot.keyClicks(palette.search, "qqqq")
+        assert palette.nothing.isVisible()
+        assert palette.texts == []
+
     def test_typing_narrows_and_enter_does_it(self, palette: CommandPalette, window: QMainWindow, qtbot: QtBot) -> None:
         command = next(c for c in commands_of(window.menuBar()) if c.text == "Neutral face")
         qtbot.keyClicks(palette.search, "neut")

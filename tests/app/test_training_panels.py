@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from fields_app.dialogs.validation_pictures import ValidationPictures
 from fields_app.panels.curve_plot import CurvePlot
-from fields_app.panels.runs_panel import RunsPanel
+from fields_app.panels.runs_panel import COLUMNS, RunsPanel
 from fields_app.panels.training_panel import TrainingPanel
 from fields_app.training_history import Points, TrainingHistory, amount, duration, free_folder, smoothed
 from fields_core.training.config import save_config
@@ -168,6 +168,19 @@ class TestTrainingPanel:
         assert not panel.trouble.isHidden()
         assert "Traceback: here" in panel.trouble.toPlainText()
 
+    def test_of_a_long_crash_the_end_is_seen_and_who_scrolls_stays_where_they_are(self, qtbot: QtBot) -> None:
+        panel = TrainingPanel()
+        qtbot.addWidget(panel)
+        panel.resize(1000, 800)
+        panel.show()
+        status = RunStatus(RunState.FAILED, text="It broke", last_lines="\n".join(map(str, range(60))))
+        panel.show_status(status)
+        bar = panel.trouble.verticalScrollBar()
+        qtbot.waitUntil(lambda: 0 < bar.maximum() == bar.value())
+        bar.setValue(3)
+        panel.show_status(status)
+        assert bar.value() == 3
+
 
 class TestRunsPanel:
     def test_runs_are_compared(self, qtbot: QtBot, tmp_path: Path) -> None:
@@ -185,3 +198,15 @@ class TestRunsPanel:
         assert row is not None
         assert [row.text(column) for column in range(3)] == ["batch_size", "4", "9"]
         assert not panel.use_button.isEnabled(), "two runs, and no weights"
+
+    def test_a_run_without_an_emotion_branch_says_so(self, qtbot: QtBot, tmp_path: Path) -> None:
+        for stage in ("pretrain", "a"):
+            (tmp_path / stage / stage).mkdir(parents=True)
+            save_config(tmp_path / stage / "config.json", TINY)
+            (tmp_path / stage / stage / "training.csv").write_text("step,total\n20,2.0\n")
+            (tmp_path / stage / stage / "validation.csv").write_text("step,loss,accuracy\n20,0.5,0.077\n")
+        panel = RunsPanel()
+        qtbot.addWidget(panel)
+        panel.show_runs([run_facts(tmp_path / "pretrain"), run_facts(tmp_path / "a")])
+        rows = [panel.table.topLevelItem(row) for row in range(2)]
+        assert [row.text(COLUMNS.index("Accuracy")) for row in rows if row is not None] == ["none", "7.7 %"]

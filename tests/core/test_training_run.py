@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 import multiprocessing
 import os
 import shutil
@@ -70,7 +71,10 @@ def test_a_run_leaves_an_encoder_with_its_story(data: Path, tmp_path: Path) -> N
     steps = [(event.stage, event.step) for event in events if isinstance(event, StepDone)]
     assert steps == [("pretrain", step) for step in (1, 2, 3, 4)] + [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
     assert [event.stage for event in events if isinstance(event, StageFinished)] == ["pretrain", "a", "b"]
-    pictures = [event.picture for event in events if isinstance(event, Validated) and event.picture]
+    validations = [event for event in events if isinstance(event, Validated)]
+    knows = {event.stage: math.isfinite(event.metrics.accuracy) for event in validations}
+    assert knows == {"pretrain": False, "a": True, "b": True}, "before step A there is no emotion branch"
+    pictures = [event.picture for event in validations if event.picture]
     assert len(pictures) == 3
     assert all(picture.stat().st_size > 1000 for picture in pictures)
 
