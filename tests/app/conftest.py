@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from fields_app import bootstrap, style
+from fields_app.controllers.editing import EditingController
 from fields_app.controllers.projects import Answer
+from fields_app.controllers.reconstruction import ReconstructionController
 from fields_app.controllers.training import TrainingController
 from fields_app.panels.message_bar import MessageBar
 from fields_app.panels.sliders_panel import SlidersPanel
@@ -109,6 +111,24 @@ def messages(qtbot: QtBot) -> MessageBar:
     bar = MessageBar()
     qtbot.addWidget(bar)
     return bar
+
+
+@pytest.fixture
+def reconstruction(session: Session, messages: MessageBar, engine: FakeEngine) -> Iterator[ReconstructionController]:
+    controller = ReconstructionController(session, messages)
+    controller.set_engine(engine)
+    yield controller
+    engine.gate.set()
+    controller.stop()
+
+
+@pytest.fixture
+def editing(session: Session, messages: MessageBar, engine: FakeEngine) -> Iterator[EditingController]:
+    controller = EditingController(session, messages)
+    controller.set_engine(engine)
+    yield controller
+    engine.gate.set()
+    controller.stop()
 
 
 @pytest.fixture

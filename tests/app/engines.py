@@ -16,8 +16,8 @@ from torch import Tensor
 
 from fields_app.controllers.head_overlay import head_overlay
 from fields_app.controllers.people_export import ExportTools, PersonToExport, export_people
-from fields_app.parameters import Parameter, parameters_of
-from fields_app.session import Overlay, RestHead
+from fields_app.parameters import Parameter, parameters_of, read_all
+from fields_app.session import Overlay, RestHead, Session
 from fields_app.settings import ExportChoice
 from fields_core.camera import project
 from fields_core.datatypes import CROP_SIZE, DetectedFace, FaceCode, FaceCrop, HeadMesh, Photo, Reconstruction, Timings
@@ -145,3 +145,10 @@ class FakeEngine:
             landmark_error=0.009,
             timings=Timings(0.01, 0.02, 0.03),
         )
+
+
+def values(session: Session, engine: FakeEngine) -> dict[str, float]:
+    """The shown value of every parameter, by key."""
+    code = session.code
+    assert code is not None
+    return dict(zip([p.key for p in engine.parameters], read_all(engine.parameters, code), strict=True))

@@ -32,8 +32,8 @@ from fields_app.workbench import Workbench
 from fields_core.head.model import HeadModel
 from fields_core.project import ProjectWriter
 from tests.app.engines import FakeEngine
-from tests.core.projects import make_project
 from tests.heads import tiny_head
+from tests.projects import make_project
 
 Open = Callable[..., Workbench]
 OK, CANCEL, DEFAULTS = (
