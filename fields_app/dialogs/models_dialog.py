@@ -233,9 +233,11 @@ class ModelsDialog(QDialog):
             return
         size = f"{facts.size / 1e6:.1f} MB"
         self.name.setText(f"{facts.name}  ·  {size}")
+        told = "; ".join(facts.licence.splitlines()) or self.tr("not stated")
+        encoder = facts.role is Role.ENCODER
         self.licence.setText(
             f"{self.tr(_CLASSES[facts.licence_class])}: "
-            + ("; ".join(facts.licence.splitlines()) or self.tr("not stated"))
+            + (self.tr("trained on %1").replace("%1", told) if encoder else told)
         )
         self.file.setText(str(facts.path))
         self.hash.setText(facts.sha256)

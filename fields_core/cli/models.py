@@ -104,8 +104,9 @@ def _facts(path: Path, role: Role) -> ModelFacts:
 
 
 def _show(terminal: Terminal, facts: ModelFacts) -> None:
+    told = "trained on" if facts.role is Role.ENCODER else "licence"
     lines = {
-        "licence": "; ".join(facts.licence.splitlines()) or "not stated",
+        told: "; ".join(facts.licence.splitlines()) or "not stated",
         "class": facts.licence_class.value,
         "size": f"{facts.size / 1e6:.1f} MB",
         "sha256": facts.sha256,
@@ -115,4 +116,4 @@ def _show(terminal: Terminal, facts: ModelFacts) -> None:
     if facts.role is Role.ENCODER:
         lines["head"] = facts.head_model
     role = {Role.HEAD: "head", Role.ENCODER: "encoder", Role.LANDMARKER: "landmarker"}[facts.role]
-    terminal.write(f"{role}: {facts.name}\n" + "".join(f"  {fact:<8} {value}\n" for fact, value in lines.items()))
+    terminal.write(f"{role}: {facts.name}\n" + "".join(f"  {fact:<10} {value}\n" for fact, value in lines.items()))

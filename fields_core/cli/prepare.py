@@ -92,13 +92,17 @@ def _prepare(arguments: argparse.Namespace, out: Path, terminal: Terminal) -> in
     sources = [_source(arguments, Path(name).expanduser()) for name in arguments.sources]
     if len({source.name for source in sources}) < len(sources):
         raise SettingsError("Two sources have the same name", found=", ".join(source.name for source in sources))
-    dropped = 0
+    kept = dropped = 0
     with FaceDetector() as detector, terminal.progress() as progress:
         for source in sources:
             report = prepare(source, out, detector, progress.show_or_tell, CancelToken())
             terminal.write(report.summary() + "\n")
-            dropped += len(report.dropped)
-    return 1 if dropped else 0
+            kept, dropped = kept + report.kept, dropped + len(report.dropped)
+    return _status(kept, dropped)
+
+
+def _status(kept: int, dropped: int) -> int:
+    return 2 if dropped and not kept else 1 if dropped else 0
 
 
 def _source(arguments: argparse.Namespace, path: Path) -> Source:
@@ -121,14 +125,14 @@ def _prepare_codes(arguments: argparse.Namespace, out: Path, terminal: Terminal)
     from fields_core.progress import CancelToken
 
     head = load_head(Path(arguments.head).expanduser() if arguments.head else None)
-    dropped = 0
+    kept = dropped = 0
     with terminal.progress() as progress:
         for path in (Path(name).expanduser() for name in arguments.sources):
             name = arguments.name or path.resolve().stem
             report = prepare_codes(load_code_set(path, head), name, out, head, progress.show_or_tell, CancelToken())
             terminal.write(report.summary() + "\n")
-            dropped += len(report.dropped)
-    return 1 if dropped else 0
+            kept, dropped = kept + report.kept, dropped + len(report.dropped)
+    return _status(kept, dropped)
 
 
 def _render(arguments: argparse.Namespace, out: Path, terminal: Terminal) -> int:

@@ -49,6 +49,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Train and show how it goes."""
+    from fields_core.training.supervisor import is_run
+
+    if arguments.resume and not is_run(Path(arguments.out).expanduser()):
+        raise SettingsError(
+            f"There is no run in {arguments.out}",
+            expected="with --resume, the folder of a run that fields train began",
+            remedy="Check --out, or leave --resume out to begin a run there.",
+        )
     out = writable_folder(arguments.out)
     terminal.note("Loading ...")
     from fields_core.data.addresses import is_remote

@@ -11,14 +11,15 @@ from pathlib import Path
 from fields_core.data.pictures import TIGHT_MARGIN, surrounded
 from fields_core.data.sample import STORED_SCALE, STORED_SIZE, Sample
 from fields_core.data.shards import shard_path, write_shard
-from fields_core.data.sources import Dropped, Entry, Source
+from fields_core.data.sources import Dropped, Entry, Source, source_digest
 from fields_core.detection.crop import crop_face
 from fields_core.detection.face_detector import FaceDetector
-from fields_core.errors import FieldsError
+from fields_core.errors import FieldsError, SettingsError
 from fields_core.files import replacing
 from fields_core.progress import CancelToken, Progress, ProgressCallback
 
 SHARD_ENTRIES = 1000
+_NAMED = 3  # photos that a summary names for each reason
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,12 @@ class PrepareReport:
     dropped: tuple[Dropped, ...]
 
     def summary(self) -> str:
-        """Counts, and the reasons with the most cases first."""
-        reasons = Counter(item.reason for item in self.dropped).most_common()
+        """Counts, and the reasons with the most cases first, each with some of the photos concerned."""
         lines = [f"{self.name}: {self.kept} kept, {len(self.dropped)} dropped"]
-        return "\n".join(lines + [f"  {count:6d}  {reason}" for reason, count in reasons])
+        for reason, count in Counter(item.reason for item in self.dropped).most_common():
+            keys = [item.key for item in self.dropped if item.reason == reason][:_NAMED]
+            lines.append(f"  {count:6d}  {reason}: {', '.join(keys)}{', ...' if count > _NAMED else ''}")
+        return "\n".join(lines)
 
 
 def prepare(
@@ -44,6 +47,7 @@ def prepare(
     Raises:
         Cancelled: the finished shards stay, and the next call goes on behind them.
         ExportError: a shard cannot be written.
+        SettingsError: the folder holds shards of this name made of other photos or labels.
     """
     report = write_samples(
         source.name,
@@ -52,6 +56,7 @@ def prepare(
         folder,
         progress,
         token,
+        source_digest(source),
     )
     return replace(report, dropped=source.dropped + report.dropped)
 
@@ -63,6 +68,7 @@ def write_samples(
     folder: Path,
     progress: ProgressCallback,
     token: CancelToken,
+    origin: str = "",
 ) -> PrepareReport:
     """Write samples as shards; those already there are kept.
 
@@ -72,10 +78,12 @@ def write_samples(
         name: of the data set.
         keys: of all samples there may be.
         make: sample of a number; a FieldsError drops it, with what it ``found`` as the reason.
+        origin: tells what the samples are made of from anything else of that name; "": nothing does.
 
     Raises:
         Cancelled: the finished shards stay, and the next call goes on behind them.
         ExportError: a shard cannot be written.
+        SettingsError: a shard there has another origin.
     """
     dropped: list[Dropped] = []
     for start in range(0, len(keys), SHARD_ENTRIES):
@@ -83,9 +91,13 @@ def write_samples(
         path = shard_path(folder, name, start // SHARD_ENTRIES)
         notes = path.with_suffix(".json")
         if path.exists() and notes.exists():
-            dropped += [Dropped(**item) for item in json.loads(notes.read_text("utf-8"))["dropped"]]
+            dropped += _read_notes(notes, origin)
         else:
-            dropped += _write_shard(path, numbers, keys, make, progress, token)
+            missing = _write_shard(path, numbers, keys, make, progress, token)
+            with replacing(notes) as temporary:
+                facts = {"origin": origin, "dropped": [vars(item) for item in missing]}
+                temporary.write_text(json.dumps(facts, indent=1), "utf-8")
+            dropped += missing
         progress(Progress(numbers.stop, len(keys), name))
     return PrepareReport(name, len(keys) - len(dropped), tuple(dropped))
 
@@ -110,9 +122,32 @@ def _write_shard(
                 missing.append(Dropped(keys[number], error.found or type(error).__name__))
 
     write_shard(path, samples())
-    with replacing(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps({"dropped": [vars(item) for item in missing]}, indent=1), "utf-8")
     return missing
+
+
+def _read_notes(path: Path, origin: str) -> list[Dropped]:
+    """What was dropped from a shard that is there already.
+
+    Raises:
+        SettingsError: it was made of something else, or the notes are damaged.
+    """
+    shard = path.with_suffix(".tar")
+    try:
+        notes = json.loads(path.read_text("utf-8"))
+        made_of, dropped = str(notes.get("origin", "")), [Dropped(**item) for item in notes["dropped"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SettingsError(
+            f"{path} is damaged", expected="what was dropped from the shard beside it",
+            remedy=f"Delete it and {shard.name}, and prepare again.",
+        ) from error  # fmt: skip
+    if made_of and origin and made_of != origin:
+        raise SettingsError(
+            f"{shard} was made of other photos or labels than these",
+            expected="the same photos and labels, to go on where it stopped",
+            found="some were added, taken away, changed or labelled anew since",
+            remedy="Choose another --out or --name, or delete these shards to prepare all anew.",
+        )
+    return dropped
 
 
 class NothingToLearnError(FieldsError):

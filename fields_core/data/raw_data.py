@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import hashlib
 import itertools
 import json
 import os
@@ -19,10 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fields_core.data.addresses import RENDERED, is_remote
-from fields_core.data.pictures import PictureFile
 from fields_core.data.prepare import prepare
 from fields_core.data.shard_folder import MANIFEST, open_folder, publish
-from fields_core.data.sources import Entry, Source, labelled_csv, photo_source
+from fields_core.data.sources import Source, labelled_csv, photo_source, source_digest
 from fields_core.detection.face_detector import FaceDetector
 from fields_core.errors import ExportError, SettingsError
 from fields_core.files import replacing
@@ -90,7 +88,7 @@ def as_shards(address: str, store: Path, progress: ProgressCallback, token: Canc
             with FaceDetector() as detector:
                 prepare(replace(source, name=folder.name), folder, detector, progress, token)
 
-    folder = _made(store, data_name(path), {"origin": str(path.resolve()), "photos": _digest(source)}, make)
+    folder = _made(store, data_name(path), {"origin": str(path.resolve()), "photos": source_digest(source)}, make)
     return Shards(str(folder), _label_files(path) if path.is_dir() else ())
 
 
@@ -149,22 +147,6 @@ def _home(store: Path, name: str, record: dict[str, str]) -> Path:
 
 def _finished(folder: Path) -> bool:
     return (folder / MANIFEST).exists()
-
-
-def _digest(source: Source) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for entry in source.entries:
-        digest.update(repr((entry.key, entry.label, entry.valence_arousal, entry.person, _stamp(entry))).encode())
-    return digest.hexdigest()
-
-
-def _stamp(entry: Entry) -> tuple[int, int] | None:
-    """Size and time of a photo's file."""
-    if isinstance(entry.load, PictureFile):
-        with contextlib.suppress(OSError):  # a photo that is not there is dropped, with the reason
-            facts = entry.load.path.stat()
-            return facts.st_size, facts.st_mtime_ns
-    return None
 
 
 def _label_files(folder: Path) -> tuple[str, ...]:

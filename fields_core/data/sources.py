@@ -5,7 +5,9 @@ Photo folders and plain CSV files are read here; the public data sets in modules
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,6 +116,23 @@ def labelled_csv(path: Path, name: str) -> Source:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LabelError(f"{path} cannot be read", expected="a CSV file in UTF-8", found=str(error)) from error
     return Source(name, tuple(_csv_entry(path, number, row) for number, row in enumerate(rows, start=2)))
+
+
+def source_digest(source: Source) -> str:
+    """Tells a source from one with other photos, changed photos or other labels."""
+    digest = hashlib.blake2b(digest_size=16)
+    for entry in source.entries:
+        digest.update(repr((entry.key, entry.label, entry.valence_arousal, entry.person, _stamp(entry))).encode())
+    return digest.hexdigest()
+
+
+def _stamp(entry: Entry) -> tuple[int, int] | None:
+    """Size and time of a photo's file."""
+    if isinstance(entry.load, PictureFile):
+        with contextlib.suppress(OSError):  # a photo that is not there is dropped, with the reason
+            facts = entry.load.path.stat()
+            return facts.st_size, facts.st_mtime_ns
+    return None
 
 
 def emotion_label(text: str) -> int:

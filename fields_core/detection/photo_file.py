@@ -139,10 +139,17 @@ def _require_file(path: Path) -> None:
     try:
         if path.is_dir():
             raise PhotoError(
-                f"{path} is a folder", expected="a picture file", remedy="Choose one of the pictures inside it."
+                f"{path} is a folder",
+                expected="a picture file",
+                found="a folder",
+                remedy="Choose one of the pictures inside it.",
             )
         if not path.exists():
-            raise PhotoError(f"{path} does not exist", remedy="Check the spelling; it may have been moved or deleted.")
+            raise PhotoError(
+                f"{path} does not exist",
+                found="no such file",
+                remedy="Check the spelling; it may have been moved or deleted.",
+            )
         if not path.is_file():
             raise PhotoError(f"{path} is not a file", expected="a picture file", found="a device, pipe or socket")
         with path.open("rb") as file:
@@ -157,7 +164,10 @@ def _require_file(path: Path) -> None:
         raise PhotoError(f"{path} is empty", expected=_READABLE, found="a file of zero bytes", remedy="Copy it again.")
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
         raise PhotoError(
-            f"{path} is a HEIC picture, which is not supported", expected=_READABLE, remedy=_EXPORT_AS_JPEG
+            f"{path} is a HEIC picture, which is not supported",
+            expected=_READABLE,
+            found="a HEIC picture",
+            remedy=_EXPORT_AS_JPEG,
         )
 
 
@@ -185,11 +195,16 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except UnidentifiedImageError as error:
         raise PhotoError(
-            f"{path} is not a picture this program can read", expected=_READABLE, remedy=_EXPORT_AS_JPEG
+            f"{path} is not a picture this program can read",
+            expected=_READABLE,
+            found="another kind of file, or a damaged one",
+            remedy=_EXPORT_AS_JPEG,
         ) from error
     except MemoryError as error:
         raise PhotoError(
-            f"{path} does not fit into memory", remedy="Shrink the picture, or close other programs."
+            f"{path} does not fit into memory",
+            found="too little memory",
+            remedy="Shrink the picture, or close other programs.",
         ) from error
     except Exception as error:
         raise PhotoError(

@@ -80,6 +80,9 @@ def test_the_dialog_says_what_is_in_use_under_which_licence(dialog: ModelsDialog
     dialog.select(OPEN.path)
     assert dialog.hash.text() == OPEN.sha256
     assert "CC0-1.0" in dialog.licence.text()
+    dialog.select(SMIRK.path)
+    assert dialog.licence.text() == f"Non-commercial only: trained on {SMIRK.licence}"
+    dialog.select(OPEN.path)
     dialog.copy_button.click()
     assert OPEN.sha256 in QGuiApplication.clipboard().text()
 

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from skimage import data
 
+from fields_core.cli import main
 from fields_core.data.prepare import prepare
 from fields_core.data.shards import ShardSet, shard_paths
 from fields_core.data.sources import LabelError, emotion_label, labelled_csv, photo_source
 from fields_core.detection.face_detector import FaceDetector
 from fields_core.encoder.emotion_head import Emotion
+from fields_core.errors import SettingsError
 from fields_core.progress import Cancelled, CancelToken, Progress
 
 
@@ -44,6 +46,8 @@ def test_photos_with_a_face_become_samples_and_the_others_are_reported(folder: P
         report = prepare(source, tmp_path / "out", detector, reports.append, CancelToken())
     assert (report.kept, [item.key for item in report.dropped]) == (2, ["b_png", "c_jpg"])
     assert "2 kept, 2 dropped" in report.summary()
+    assert "no face: b_png" in report.summary()
+    assert "another kind of file, or a damaged one: c_jpg" in report.summary()
     assert reports[-1].done == reports[-1].total == 4
     samples = ShardSet(shard_paths(tmp_path / "out", "mine"))
     first, second = samples[0], samples[1]
@@ -77,6 +81,30 @@ def test_a_cancelled_preparation_leaves_no_half_shard_and_a_finished_one_is_not_
     assert shard.stat().st_mtime_ns == written
     assert again == report
     assert json.loads(shard.with_suffix(".json").read_text())["dropped"][0]["key"] == "b_png"
+
+
+def test_shards_of_other_labels_are_neither_kept_for_these_nor_overwritten(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    labels = folder / "set.csv"
+    with FaceDetector(small_faces=False) as detector:
+        prepare(labelled_csv(labels, "mine"), out, detector, ignore, CancelToken())
+        (shard,) = shard_paths(out, "mine")
+        before = shard.read_bytes()
+        labels.write_text(labels.read_text().replace("Happiness", "sad"))
+        with pytest.raises(SettingsError, match="other photos or labels"):
+            prepare(labelled_csv(labels, "mine"), out, detector, ignore, CancelToken())
+        assert shard.read_bytes() == before
+        shard.with_suffix(".json").write_text("{")
+        with pytest.raises(SettingsError, match="damaged"):
+            prepare(labelled_csv(labels, "mine"), out, detector, ignore, CancelToken())
+
+
+def test_photos_that_are_not_there_are_named_and_nothing_kept_is_a_failure(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "labels.csv").write_text("image,label\na.jpg,happy\nb.png,\nd.png,\ne.png,\n")
+    assert main(["prepare", str(tmp_path / "labels.csv"), "--out", str(tmp_path / "out")]) == 2
+    assert "4  no such file: a_jpg, b_png, d_png, ..." in capsys.readouterr().out
 
 
 def test_labels_go_by_their_common_names() -> None:

@@ -285,3 +285,11 @@ def test_a_run_goes_on_with_the_data_it_began_with_and_no_other(data: Path, tmp_
 def test_nothing_is_trained_without_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--preset", "quick", "--out", str(tmp_path / "run")]) == 2
     assert "--data DIR" in capsys.readouterr().err
+
+
+def test_where_there_is_no_run_none_is_resumed_and_no_folder_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--resume", "--out", str(tmp_path / "nothing")]) == 2
+    assert "There is no run in" in capsys.readouterr().err
+    assert not (tmp_path / "nothing").exists()

@@ -55,6 +55,7 @@ def test_models_names_files_licences_and_checksums(run: Run, head_file: Path) ->
     assert status == 0, err
     assert "head: tiny-head" in out
     assert "CC0-1.0" in out
+    assert "trained on " in out, "names of data sets are no licences"
     assert str(head_file) in out
     assert "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff" in out
 
