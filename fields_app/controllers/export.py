@@ -6,13 +6,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from fields_app.controllers.cancellable_job import CancellableJob
 from fields_app.controllers.engine import Engine
 from fields_app.controllers.people_export import PersonToExport
 from fields_app.panels.message_bar import MessageBar
 from fields_app.session import Session
 from fields_app.settings import ExportChoice, Settings
-from fields_app.workers.job import JobThread
-from fields_core.progress import Progress
 
 _NAMED = 5  # files that a message names one by one
 
@@ -38,12 +37,13 @@ class ExportController(QObject):
         self._messages = messages
         self._settings = settings
         self._engine: Engine | None = None
-        self._job: JobThread | None = None
-        messages.cancel_requested.connect(self.cancel)
+        self._job = CancellableJob(messages, self.tr("Export cancelled."), self)
+        self._job.busy_changed.connect(self.busy_changed)
+        self._job.progressed.connect(self.progressed)
 
     @property
     def busy(self) -> bool:
-        return self._job is not None
+        return self._job.busy
 
     def set_engine(self, engine: Engine) -> None:
         self._engine = engine
@@ -54,25 +54,15 @@ class ExportController(QObject):
         if engine is None or not people or self.busy:
             return
         self._settings.export = choice
-        self._job = JobThread(lambda report, token: engine.export(people, choice, report, token), self)
-        self._job.progressed.connect(lambda progress: self._messages.show_progress(progress, can_cancel=True))
-        self._job.progressed.connect(self.progressed)
-        self._job.succeeded.connect(self._succeeded)
-        self._job.failed.connect(self._failed)
-        self._job.cancelled.connect(lambda: self._messages.show_info(self.tr("Export cancelled.")))
-        self._job.finished.connect(self._ended)
         text = self.tr("Exporting to %1 …").replace("%1", str(choice.directory))
-        self._messages.show_progress(Progress(0, 0, text), can_cancel=True)
-        self.busy_changed.emit(True)
-        self._job.start()
+        self._job.start(lambda report, token: engine.export(people, choice, report, token), self._succeeded, text)
 
     def cancel(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+        self._job.cancel()
 
     def stop(self) -> None:
-        if self._job is not None:
-            self._job.stop()
+        """End the export."""
+        self._job.stop()
 
     def _people(self, choice: ExportChoice) -> list[PersonToExport]:
         """Whom to export: everybody, the selected person, or the head without a photo."""
@@ -99,15 +89,6 @@ class ExportController(QObject):
         text = self.tr("Exported %1 to %2").replace("%1", names)
         self._messages.show_info(text.replace("%2", str(paths[0].parent) if paths else ""))
         self.exported.emit(paths)
-
-    def _failed(self, error: BaseException) -> None:
-        self._messages.show_error(error)
-
-    def _ended(self) -> None:
-        if self._job is not None:
-            self._job.deleteLater()
-            self._job = None
-            self.busy_changed.emit(False)
 
 
 def _unused(stem: str, used: set[str]) -> str:

@@ -10,14 +10,12 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from fields_app import people_edits
+from fields_app.controllers.cancellable_job import CancellableJob
 from fields_app.controllers.editing import EditingController
 from fields_app.controllers.engine import Engine
 from fields_app.document import Document, Person, free_name
 from fields_app.panels.message_bar import MessageBar
 from fields_app.session import Session
-from fields_app.workers.job import JobThread
-from fields_core.errors import FieldsError
-from fields_core.progress import Progress
 
 if TYPE_CHECKING:
     from fields_core.datatypes import FaceCode
@@ -54,13 +52,13 @@ class PeopleController(QObject):
         self._session, self._editing, self._messages = session, editing, messages
         self._engine: Engine | None = None
         self._copied: FaceCode | None = None
-        self._job: JobThread | None = None
-        messages.cancel_requested.connect(self.cancel)
-        session.restored.connect(self.cancel)
+        self._job = CancellableJob(messages, parent=self)
+        self._job.busy_changed.connect(self.busy_changed)
+        session.restored.connect(self._job.cancel)
 
     @property
     def busy(self) -> bool:
-        return self._job is not None
+        return self._job.busy
 
     @property
     def can_paste(self) -> bool:
@@ -178,28 +176,17 @@ class PeopleController(QObject):
         code = self._engine.expression.without_rest(person.code, identity.rest, self._session.locked)
         self._editing.apply(code, self.tr("Subtract rest face"))
 
-    def cancel(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
-
     def stop(self) -> None:
-        if self._job is not None:
-            self._job.stop()
+        """End what is being fused."""
+        self._job.stop()
 
     def _fuse(self, fusion: _Fusion) -> None:
         engine = self._engine
-        if engine is None or self._job is not None:
+        if engine is None or self._job.busy:
             return
         faces = [people_edits.alone(person) for person in fusion.people]
-        self._job = JobThread(lambda report, token: engine.fuse(faces, token), self)
-        self._job.succeeded.connect(lambda fused: self._fused(fusion, fused))
-        self._job.failed.connect(self._failed)
-        self._job.cancelled.connect(lambda: self._messages.show_info(self.tr("Cancelled.")))
-        self._job.finished.connect(self._ended)
         text = self.tr("Fitting one shape to %1 photos …").replace("%1", str(len(faces)))
-        self._messages.show_progress(Progress(0, 0, text), can_cancel=True)
-        self.busy_changed.emit(True)
-        self._job.start()
+        self._job.start(lambda report, token: engine.fuse(faces, token), lambda fused: self._fused(fusion, fused), text)
 
     def _fused(self, fusion: _Fusion, fused: FusedReconstructions) -> None:
         document = self._session.document()
@@ -224,15 +211,6 @@ class PeopleController(QObject):
             return
         text = self.tr("One shape from %1 photos.").replace("%1", str(len(ids)))
         self._messages.show_info(text)
-
-    def _failed(self, error: FieldsError) -> None:
-        self._messages.show_error(error)
-
-    def _ended(self) -> None:
-        if self._job is not None:
-            self._job.deleteLater()
-            self._job = None
-            self.busy_changed.emit(False)
 
     def _leading(self, document: Document, chosen: Sequence[Person]) -> str:
         """Whose name stays: the first that the user gave, else the first."""

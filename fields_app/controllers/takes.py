@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
+from fields_app.controllers.cancellable_job import CancellableJob
 from fields_app.controllers.take_player import TakePlayer
+from fields_app.controllers.take_saver import TakeSaver
 from fields_app.panels.message_bar import MessageBar
 from fields_app.take_settings import TakeExportChoice, TakeSettings
 from fields_app.take_state import TakeState
-from fields_app.workers.job import JobThread
 from fields_app.workers.latest_only import LatestOnlyThread
 from fields_core.errors import FieldsError
 from fields_core.progress import CancelToken, Progress
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from fields_core.takes.edits import TakeEdits
     from fields_core.takes.take import Take
 
-_SAVE_MS = 400  # after the last edit
 _LEAST_TRIM = 0.05  # seconds that always remain
 
 
@@ -62,26 +62,21 @@ class TakeController(QObject):
         self._state, self._messages, self._settings = state, messages, settings
         self._head: HeadModel | None = None
         self._waiting: Path | None = None
-        self._job: JobThread | None = None
+        self._job = CancellableJob(messages, parent=self)
         self._clips: LatestOnlyThread[_ClipRequest] = LatestOnlyThread(self._make_clip, parent=self)
         self._frames: LatestOnlyThread[_FrameRequest] = LatestOnlyThread(self._make_frame, parent=self)
-        self._saver: LatestOnlyThread[_ClipRequest] = LatestOnlyThread(_save, parent=self)
         self._clips.answered.connect(self._clip_made)
         self._frames.answered.connect(self._frame_made)
-        for thread in (self._clips, self._frames, self._saver):
+        for thread in (self._clips, self._frames):
             thread.failed.connect(lambda _, error: self._messages.show_error(error))
         self.player = TakePlayer(state, self)
-        self._save_timer = QTimer(self)
-        self._save_timer.setSingleShot(True)
-        self._save_timer.setInterval(_SAVE_MS)
-        self._save_timer.timeout.connect(self._save)
+        self._saver = TakeSaver(state, messages, self)
         state.time_changed.connect(self._request_frame)
-        messages.cancel_requested.connect(self.cancel)
 
     @property
     def busy(self) -> bool:
         """Whether a take is being read or exported."""
-        return self._job is not None
+        return self._job.busy
 
     def set_head(self, head: HeadModel) -> None:
         """The head model is there; a take that waited for it is opened now."""
@@ -105,13 +100,13 @@ class TakeController(QObject):
 
             return load_take(path, head), load_edits(path)
 
-        self._flush()
+        self._saver.flush()
         self._settings.take_folder = path.parent
-        self._start(read, self._opened, self.tr("Opening %1 …").replace("%1", path.name))
+        self._job.start(read, self._opened, self.tr("Opening %1 …").replace("%1", path.name))
 
     def close_take(self) -> None:
         """Show no take any more."""
-        self._flush()
+        self._saver.flush()
         self.player.pause()
         self._state.set_take(None, None)
 
@@ -159,7 +154,7 @@ class TakeController(QObject):
 
             return load_code(path, head)
 
-        self._start(
+        self._job.start(
             read, lambda code: self.set_identity(path.stem, code), self.tr("Opening %1 …").replace("%1", path.name)
         )
 
@@ -200,35 +195,19 @@ class TakeController(QObject):
 
             return export_clip(make_clip(take, edits, head), head, choice.directory, choice.formats, "", report, token)
 
-        self._start(write, self._exported, self.tr("Exporting to %1 …").replace("%1", str(choice.directory)))
+        self._job.start(write, self._exported, self.tr("Exporting to %1 …").replace("%1", str(choice.directory)))
 
     def cancel(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+        """Do not go on with what is being read or exported."""
+        self._job.cancel()
 
     def stop(self) -> None:
         """End all threads; edits not yet saved are saved. Harmless when called twice."""
         self.player.pause()
-        if self._job is not None:
-            self._job.stop()
-        self._flush()
-        for thread in (self._clips, self._frames, self._saver):
+        self._job.stop()
+        self._saver.stop()
+        for thread in (self._clips, self._frames):
             thread.stop()
-
-    def _start(self, work: Callable[..., Any], done: Callable[[Any], None], text: str) -> None:
-        self._job = JobThread(work, self)
-        self._job.succeeded.connect(done)
-        self._job.failed.connect(self._messages.show_error)
-        self._job.progressed.connect(lambda progress: self._messages.show_progress(progress, can_cancel=True))
-        self._job.cancelled.connect(lambda: self._messages.show_info(self.tr("Cancelled.")))
-        self._job.finished.connect(self._ended)
-        self._messages.show_progress(Progress(0, 0, text), can_cancel=True)
-        self._job.start()
-
-    def _ended(self) -> None:
-        if self._job is not None:
-            self._job.deleteLater()
-            self._job = None
 
     def _opened(self, answer: tuple[Take, TakeEdits]) -> None:
         take, edits = answer
@@ -255,7 +234,7 @@ class TakeController(QObject):
             return
         if changed != edits:
             self._state.set_edits(changed)
-            self._save_timer.start()
+            self._saver.save_soon()
             if not changes.keys() <= {"trim", "markers"}:
                 self._request_clip()
 
@@ -291,23 +270,3 @@ class TakeController(QObject):
     def _origin(self, clip: Clip) -> float:
         """When the untrimmed clip begins: the face may come later than the take's first frame."""
         return float(clip.take.timestamps[clip.frames[0]] - clip.take.timestamps[0])
-
-    def _save(self) -> None:
-        if self._state.take is not None and self._state.edits is not None:
-            self._saver.submit(_ClipRequest(self._state.take, self._state.edits))
-
-    def _flush(self) -> None:
-        """Save now what would have been saved in a moment."""
-        if self._save_timer.isActive():
-            self._save_timer.stop()
-            if self._state.take is not None and self._state.edits is not None:
-                try:
-                    _save(_ClipRequest(self._state.take, self._state.edits), CancelToken())
-                except FieldsError as error:
-                    self._messages.show_error(error)
-
-
-def _save(request: _ClipRequest, token: CancelToken) -> Path:
-    from fields_core.takes.edits import save_edits
-
-    return save_edits(request.edits, request.take.path)
