@@ -1,21 +1,27 @@
-"""What commands that compare trainings have in common: their options, and the story of their results."""
+"""What commands that compare trainings have in common: options, the story of their results, and how they go on."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fields_core.cli.interrupts import interrupts
+from fields_core.cli.options import writable_folder
+from fields_core.cli.results import publish, told
+from fields_core.cli.terminal import Terminal
+from fields_core.progress import Cancelled, CancelToken, ProgressCallback
+
 if TYPE_CHECKING:
-    from fields_core.evaluation.comparison import ComparisonPlan
-    from fields_core.evaluation.results import Fact
+    from fields_core.evaluation.comparison import ComparedRun, ComparisonPlan, Variant
+    from fields_core.evaluation.results import Fact, Table
     from fields_core.training.config import TrainConfig
 
 STATUS = "Exit status: 0 measured, 2 nothing could be measured, 130 interrupted."
-INTERRUPTED = 130
+_INTERRUPTED = 130
 
 
 def add_comparison(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +48,30 @@ def chosen_config(arguments: argparse.Namespace) -> TrainConfig:
     from fields_core.training.presets import preset
 
     return load_config(Path(arguments.config).expanduser()) if arguments.config else preset(arguments.preset)
+
+
+def chosen_plan(arguments: argparse.Namespace, config: TrainConfig, variants: tuple[Variant, ...]) -> ComparisonPlan:
+    """What the options ask for.
+
+    Raises:
+        SettingsError: nothing can be written to the folder of --runs.
+    """
+    from fields_core.evaluation.comparison import ComparisonPlan
+
+    return ComparisonPlan(
+        config,
+        Path(arguments.data).expanduser(),
+        Path(arguments.start).expanduser(),
+        writable_folder(arguments.runs),
+        variants,
+        arguments.seeds,
+        head_file(arguments),
+    )
+
+
+def head_file(arguments: argparse.Namespace) -> Path | None:
+    """The file of --head."""
+    return Path(arguments.head).expanduser() if arguments.head else None
 
 
 def chosen_shards(arguments: argparse.Namespace) -> tuple[list[Path], list[Path]]:
@@ -73,3 +103,46 @@ def story(plan: ComparisonPlan, budget: str, seeds: str, probes: str, test: Sequ
         Fact("tested on", ", ".join(path.name for path in test)),
         Fact("configuration", json.dumps(dataclasses.asdict(plan.config))),
     ]
+
+
+def compare(
+    arguments: argparse.Namespace,
+    terminal: Terminal,
+    title: str,
+    name: str,
+    plan: ComparisonPlan,
+    facts: Sequence[Fact],
+    begin: Callable[[ProgressCallback, CancelToken], Callable[[ComparedRun], Sequence[Table]]],
+) -> int:
+    """Train what is missing, measure every training as soon as it is there, and show the tables; those of what is known
+    so far are in the folder of the runs.
+
+    Args:
+        name: of the tables there, without an ending.
+        begin: gives what measures: it gets each finished training in turn and returns the tables of all so far.
+
+    Returns:
+        the exit status.
+
+    Raises:
+        FieldsError: see `fields_core.evaluation.comparison.train_runs` and what measures.
+    """
+    from fields_core.cli.train import tell
+    from fields_core.evaluation.comparison import planned_runs, train_runs
+    from fields_core.evaluation.results import write_result
+
+    token = CancelToken()
+    tables: Sequence[Table] = ()
+    with interrupts(token), terminal.progress() as progress:
+        try:
+            measure = begin(progress.show_or_tell, token)
+            for number, one in enumerate(train_runs(plan, lambda event: tell(terminal, event), token), start=1):
+                tables = measure(one)
+                terminal.note(f"{number} of {len(planned_runs(plan))} runs: {one.folder}")
+                for ending in (".md", ".csv"):
+                    write_result(plan.runs / (name + ending), told(arguments, title, tables, facts))
+        except Cancelled:
+            terminal.note("Interrupted; the same command goes on.")
+            return _INTERRUPTED
+    publish(arguments, terminal, title, tables, facts)
+    return 0

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from fields_core.cli.comparisons import INTERRUPTED, STATUS, add_comparison, chosen_config, chosen_shards, story
-from fields_core.cli.interrupts import interrupts
-from fields_core.cli.options import parse_choices, writable_folder
-from fields_core.cli.results import add_out, check_out, publish, told
+from fields_core.cli.comparisons import (
+    STATUS,
+    add_comparison,
+    chosen_config,
+    chosen_plan,
+    chosen_shards,
+    compare,
+    story,
+)
+from fields_core.cli.options import parse_choices
+from fields_core.cli.results import add_out, check_out
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import SettingsError
-from fields_core.progress import Cancelled, CancelToken
+from fields_core.progress import CancelToken, ProgressCallback
 
 if TYPE_CHECKING:
-    from fields_core.evaluation.comparison import Variant
+    from fields_core.evaluation.ablation_scores import ScoredRun
+    from fields_core.evaluation.comparison import ComparedRun, Variant
     from fields_core.evaluation.results import Table
-
-_TITLE = "Ablation"
 
 
 def add_parser(measures: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,7 +56,6 @@ def add_parser(measures: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Train what is missing, measure everything, and show the table."""
     check_out(arguments)
-    runs = writable_folder(arguments.runs)
     if arguments.seeds < 1 or arguments.rendered < 2 or arguments.photos < 1:
         raise SettingsError(
             "Too little to measure with",
@@ -58,32 +63,30 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             found=f"{arguments.seeds}, {arguments.photos} and {arguments.rendered}",
         )
     terminal.note("Loading ...")
-    from fields_core.cli.train import tell
     from fields_core.data.shards import ShardSet
     from fields_core.evaluation.ablation import ablation_config
     from fields_core.evaluation.ablation_report import ablation_tables
     from fields_core.evaluation.ablation_scores import START_SCORES_FILE, AblationScorer, evenly, score_run
-    from fields_core.evaluation.comparison import ComparisonPlan, planned_runs, train_runs
-    from fields_core.evaluation.results import write_result
     from fields_core.head import load_head
 
-    head_file = Path(arguments.head).expanduser() if arguments.head else None
-    start = Path(arguments.start).expanduser()
-    variants = _variants(arguments.only)
-    plan = ComparisonPlan(
-        ablation_config(chosen_config(arguments), arguments.steps),
-        Path(arguments.data).expanduser(),
-        start,
-        runs,
-        variants,
-        arguments.seeds,
-        head_file,
-    )
+    config = ablation_config(chosen_config(arguments), arguments.steps)
+    plan = chosen_plan(arguments, config, _variants(arguments.only))
     paths = chosen_shards(arguments)
     train, test = evenly(ShardSet(paths[0]), arguments.photos), ShardSet(paths[1])
     data = "; ".join([", ".join(path.name for path in shards) for shards in paths] + [f"{len(train)} to learn from"])
-    token = CancelToken()
-    config = plan.config
+
+    def begin(progress: ProgressCallback, token: CancelToken) -> Callable[[ComparedRun], Sequence[Table]]:
+        head, kept = load_head(plan.head), plan.runs / "rendered-heads.npz"
+        scorer = AblationScorer(head, train, test, data, arguments.rendered, kept, progress)
+        first = scorer.score(plan.start, plan.runs / START_SCORES_FILE, token)
+        scored: list[ScoredRun] = []
+
+        def measure(one: ComparedRun) -> Sequence[Table]:
+            scored.append(score_run(scorer, one, token))
+            return ablation_tables(first, scored)
+
+        return measure
+
     facts = story(
         plan,
         f"{config.a.steps} steps A and {config.b.steps} steps B of {config.batch_size} samples in every run",
@@ -91,24 +94,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         f"{len(train)} photos of " + ", ".join(path.name for path in paths[0]),
         paths[1],
     )
-    tables: tuple[Table, ...] = ()
-    with interrupts(token), terminal.progress() as progress:
-        head, kept = load_head(head_file), runs / "rendered-heads.npz"
-        scorer = AblationScorer(head, train, test, data, arguments.rendered, kept, progress.show_or_tell)
-        try:
-            first = scorer.score(start, runs / START_SCORES_FILE, token)
-            scored = []
-            for one in train_runs(plan, lambda event: tell(terminal, event), token):
-                scored.append(score_run(scorer, one, token))
-                terminal.note(f"{len(scored)} of {len(planned_runs(plan))} runs: {one.folder}")
-                tables = ablation_tables(first, scored)
-                for name in ("ablation.md", "ablation.csv"):
-                    write_result(runs / name, told(arguments, _TITLE, tables, facts))
-        except Cancelled:
-            terminal.note("Interrupted; the same command goes on.")
-            return INTERRUPTED
-    publish(arguments, terminal, _TITLE, tables, facts)
-    return 0
+    return compare(arguments, terminal, "Ablation", "ablation", plan, facts, begin)
 
 
 def _variants(only: str | None) -> tuple[Variant, ...]:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from fields_core.cli.comparisons import INTERRUPTED, STATUS, add_comparison, chosen_config, chosen_shards, story
-from fields_core.cli.interrupts import interrupts
-from fields_core.cli.options import writable_folder
-from fields_core.cli.results import add_out, check_out, publish, told
+from fields_core.cli.comparisons import (
+    STATUS,
+    add_comparison,
+    chosen_config,
+    chosen_plan,
+    chosen_shards,
+    compare,
+    story,
+)
+from fields_core.cli.results import add_out, check_out
 from fields_core.cli.terminal import Terminal
 from fields_core.errors import SettingsError
-from fields_core.progress import Cancelled, CancelToken
+from fields_core.progress import CancelToken, ProgressCallback
 
 if TYPE_CHECKING:
+    from fields_core.evaluation.comparison import ComparedRun
+    from fields_core.evaluation.learning_curve import CurvePoint
     from fields_core.evaluation.results import Table
-
-_TITLE = "Learning curve"
 
 
 def add_parser(measures: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,7 +53,6 @@ def add_parser(measures: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Train what is missing, measure everything, and show the tables."""
     check_out(arguments)
-    runs = writable_folder(arguments.runs)
     if arguments.seeds < 1 or arguments.rendered < 2:
         raise SettingsError(
             "Too little to measure with",
@@ -55,51 +60,29 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             found=f"{arguments.seeds} and {arguments.rendered}",
         )
     terminal.note("Loading ...")
-    from fields_core.cli.train import tell
     from fields_core.data.shards import ShardSet
-    from fields_core.evaluation.comparison import ComparisonPlan, planned_runs, train_runs
     from fields_core.evaluation.learning_curve import SHARES, CurveScorer, curve_config, share_variants
     from fields_core.evaluation.learning_curve_report import curve_tables
-    from fields_core.evaluation.results import write_result
     from fields_core.head import load_head
 
-    head_file = Path(arguments.head).expanduser() if arguments.head else None
-    plan = ComparisonPlan(
-        curve_config(chosen_config(arguments), arguments.steps),
-        Path(arguments.data).expanduser(),
-        Path(arguments.start).expanduser(),
-        runs,
-        share_variants(arguments.shares or SHARES),
-        arguments.seeds,
-        head_file,
-    )
+    config = curve_config(chosen_config(arguments), arguments.steps)
+    plan = chosen_plan(arguments, config, share_variants(arguments.shares or SHARES))
     paths = chosen_shards(arguments)
+    train, test = (ShardSet(shards) for shards in paths)
     data = "; ".join(", ".join(path.name for path in shards) for shards in paths)
-    token = CancelToken()
-    budget = f"{plan.config.total_steps} steps of {plan.config.batch_size} samples in every run"
+
+    def begin(progress: ProgressCallback, token: CancelToken) -> Callable[[ComparedRun], Sequence[Table]]:
+        head, kept = load_head(plan.head), plan.runs / "rendered-heads.npz"
+        scorer = CurveScorer(head, train, test, data, arguments.rendered, kept, progress)
+        points: list[CurvePoint] = []
+
+        def measure(one: ComparedRun) -> Sequence[Table]:
+            points.append(scorer.score(one, token))
+            return curve_tables(points)
+
+        return measure
+
+    budget = f"{config.total_steps} steps of {config.batch_size} samples in every run"
     probes = "photos of the same people in " + ", ".join(path.name for path in paths[0])
     facts = story(plan, budget, "", probes, paths[1])
-    tables: tuple[Table, ...] = ()
-    with interrupts(token), terminal.progress() as progress:
-        scorer = CurveScorer(
-            load_head(head_file),
-            ShardSet(paths[0]),
-            ShardSet(paths[1]),
-            data,
-            arguments.rendered,
-            runs / "rendered-heads.npz",
-            progress.show_or_tell,
-        )
-        try:
-            points = []
-            for one in train_runs(plan, lambda event: tell(terminal, event), token):
-                points.append(scorer.score(one, token))
-                terminal.note(f"{len(points)} of {len(planned_runs(plan))} runs: {one.folder}")
-                tables = curve_tables(points)
-                for name in ("curve.md", "curve.csv"):
-                    write_result(runs / name, told(arguments, _TITLE, tables, facts))
-        except Cancelled:
-            terminal.note("Interrupted; the same command goes on.")
-            return INTERRUPTED
-    publish(arguments, terminal, _TITLE, tables, facts)
-    return 0
+    return compare(arguments, terminal, "Learning curve", "curve", plan, facts, begin)
