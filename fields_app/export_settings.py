@@ -7,7 +7,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings
 
+from fields_app.stored_values import stored_flag, stored_name
+
 CUSTOM = "custom"
+_KEY = "export/"
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,18 @@ class ExportSettings:
         """The last choice; what is missing or unknown is as in a new `ExportChoice`."""
         start = ExportChoice(self._folder)
         flags = {
-            field.name: str(self._value(field.name, getattr(start, field.name))).lower() in ("true", "1")
+            field.name: stored_flag(self._store, _KEY + field.name, getattr(start, field.name))
             for field in fields(ExportChoice)
             if field.type == "bool"
         }
-        formats = str(self._value("formats", ",".join(start.formats)))
+        formats = str(self._store.value(_KEY + "formats", ",".join(start.formats)))
         return ExportChoice(
             directory=self._folder,
             formats=tuple(name for name in formats.split(",") if name),
-            sheet=self._one_of("sheet", ("", "png", "pdf"), start.sheet),
-            target=str(self._value("target", start.target)),
-            unit=self._one_of("unit", ("m", "cm", "mm", "in"), start.unit),
-            up=self._one_of("up", ("y", "z"), start.up),
+            sheet=stored_name(self._store, _KEY + "sheet", ("", "png", "pdf"), start.sheet),
+            target=str(self._store.value(_KEY + "target", start.target)),
+            unit=stored_name(self._store, _KEY + "unit", ("m", "cm", "mm", "in"), start.unit),
+            up=stored_name(self._store, _KEY + "up", ("y", "z"), start.up),
             **flags,
         )
 
@@ -66,11 +69,4 @@ class ExportSettings:
             value = getattr(choice, field.name)
             if field.name == "formats":
                 value = ",".join(value)
-            self._store.setValue(f"export/{field.name}", str(value) if isinstance(value, Path) else value)
-
-    def _value(self, name: str, default: object) -> object:
-        return self._store.value(f"export/{name}", default)
-
-    def _one_of(self, name: str, allowed: tuple[str, ...], default: str) -> str:
-        value = str(self._value(name, default))
-        return value if value in allowed else default
+            self._store.setValue(_KEY + field.name, str(value) if isinstance(value, Path) else value)

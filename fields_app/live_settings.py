@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from PySide6.QtCore import QSettings
 
+from fields_app.stored_values import stored_flag, stored_name
+
 GREATEST_GAIN = 3.0
 
 
@@ -102,7 +104,7 @@ class LiveSettings:
 
     @property
     def overlay(self) -> str:
-        return self._one_of("live/overlay", OVERLAYS)
+        return stored_name(self._store, "live/overlay", OVERLAYS, OVERLAYS[0])
 
     @overlay.setter
     def overlay(self, name: str) -> None:
@@ -111,7 +113,7 @@ class LiveSettings:
     @property
     def coder(self) -> str:
         """ "auto": the encoder where there is one; "fit": the landmark fit."""
-        return self._one_of("live/coder", CODERS)
+        return stored_name(self._store, "live/coder", CODERS, CODERS[0])
 
     @coder.setter
     def coder(self, name: str) -> None:
@@ -120,7 +122,7 @@ class LiveSettings:
     @property
     def with_video(self) -> bool:
         """Whether takes keep the pictures."""
-        return self._text("live/video", "false").lower() in ("true", "1")
+        return stored_flag(self._store, "live/video")
 
     @with_video.setter
     def with_video(self, on: bool) -> None:
@@ -165,7 +167,7 @@ class LiveSettings:
         default = StreamChoice()
         port = self._text("live/stream_port")
         return StreamChoice(
-            self._one_of("live/stream_kind", ("vmc", "livelink")),
+            stored_name(self._store, "live/stream_kind", ("vmc", "livelink"), "vmc"),
             self._text("live/stream_host") or default.host,
             int(port) if port.isdigit() and int(port) < 65536 else 0,
             self._text("live/stream_subject") or default.subject,
@@ -178,7 +180,3 @@ class LiveSettings:
 
     def _text(self, key: str, default: str = "") -> str:
         return str(self._store.value(key, default))
-
-    def _one_of(self, key: str, names: tuple[str, ...]) -> str:
-        value = self._text(key)
-        return value if value in names else names[0]

@@ -13,6 +13,7 @@ from fields_app.export_settings import ExportChoice, ExportSettings
 from fields_app.live_settings import LiveSettings
 from fields_app.model_choice import ModelChoice, ModelSettings
 from fields_app.preferences import Preferences
+from fields_app.stored_values import stored_flag, stored_folder
 from fields_app.take_settings import TakeSettings
 from fields_app.units import Units
 from fields_app.view_settings import ViewSettings
@@ -36,7 +37,7 @@ class Settings:
     @property
     def photo_folder(self) -> Path:
         """Where the last photo was opened."""
-        return self._folder("folders/photo", QStandardPaths.StandardLocation.PicturesLocation)
+        return stored_folder(self._store, "folders/photo", QStandardPaths.StandardLocation.PicturesLocation)
 
     @photo_folder.setter
     def photo_folder(self, folder: Path) -> None:
@@ -52,7 +53,7 @@ class Settings:
 
     @property
     def _export(self) -> ExportSettings:
-        folder = self._folder("export/directory", QStandardPaths.StandardLocation.DocumentsLocation)
+        folder = stored_folder(self._store, "export/directory", QStandardPaths.StandardLocation.DocumentsLocation)
         return ExportSettings(self._store, folder)
 
     @property
@@ -74,7 +75,7 @@ class Settings:
     @property
     def emotion_open(self) -> bool | None:
         """Whether the emotion panel is unfolded; None: nobody has said."""
-        return self._flag("window/emotion", False) if self._store.contains("window/emotion") else None
+        return stored_flag(self._store, "window/emotion") if self._store.contains("window/emotion") else None
 
     @emotion_open.setter
     def emotion_open(self, opened: bool) -> None:
@@ -161,7 +162,7 @@ class Settings:
             project_folder=self.project_folder,
             export_folder=self.export.directory,
             theme=theme if theme in ("dark", "light") else "dark",
-            units=Units(self._flag("units/radians", False), self._flag("units/percent", False)),
+            units=Units(stored_flag(self._store, "units/radians"), stored_flag(self._store, "units/percent")),
             threads=self._integer("core/threads", 1, 1, 256),
             viewport=self.viewport,
             autosave_seconds=self.autosave_seconds,
@@ -203,7 +204,7 @@ class Settings:
     @property
     def project_folder(self) -> Path:
         """Where the last project was opened or saved."""
-        return self._folder("folders/project", QStandardPaths.StandardLocation.DocumentsLocation)
+        return stored_folder(self._store, "folders/project", QStandardPaths.StandardLocation.DocumentsLocation)
 
     @project_folder.setter
     def project_folder(self, folder: Path) -> None:
@@ -227,15 +228,6 @@ class Settings:
     @recovery_folder.setter
     def recovery_folder(self, folder: Path | None) -> None:
         self._store.setValue("folders/recovery", str(folder) if folder is not None else "")
-
-    def _folder(self, key: str, fallback: QStandardPaths.StandardLocation) -> Path:
-        remembered = str(self._store.value(key, ""))
-        if remembered and Path(remembered).is_dir():
-            return Path(remembered)
-        return Path(QStandardPaths.writableLocation(fallback) or Path.home())
-
-    def _flag(self, key: str, default: bool) -> bool:
-        return str(self._store.value(key, default)).lower() in ("true", "1")
 
     def _integer(self, key: str, default: int, least: int, greatest: int) -> int:
         try:

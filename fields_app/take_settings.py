@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings, QStandardPaths
 
+from fields_app.stored_values import stored_folder
+
 
 @dataclass(frozen=True)
 class TakeExportChoice:
@@ -29,7 +31,7 @@ class TakeSettings:
     @property
     def take_folder(self) -> Path:
         """Where the last take was opened or recorded."""
-        return self._folder("folders/take", QStandardPaths.StandardLocation.MoviesLocation)
+        return stored_folder(self._store, "folders/take", QStandardPaths.StandardLocation.MoviesLocation)
 
     @take_folder.setter
     def take_folder(self, folder: Path) -> None:
@@ -38,16 +40,10 @@ class TakeSettings:
     @property
     def export(self) -> TakeExportChoice:
         formats = str(self._store.value("takes/formats", "glb,csv"))
-        directory = self._folder("takes/directory", QStandardPaths.StandardLocation.DocumentsLocation)
+        directory = stored_folder(self._store, "takes/directory", QStandardPaths.StandardLocation.DocumentsLocation)
         return TakeExportChoice(directory, tuple(name for name in formats.split(",") if name))
 
     @export.setter
     def export(self, choice: TakeExportChoice) -> None:
         self._store.setValue("takes/directory", str(choice.directory))
         self._store.setValue("takes/formats", ",".join(choice.formats))
-
-    def _folder(self, key: str, fallback: QStandardPaths.StandardLocation) -> Path:
-        remembered = str(self._store.value(key, ""))
-        if remembered and Path(remembered).is_dir():
-            return Path(remembered)
-        return Path(QStandardPaths.writableLocation(fallback) or Path.home())

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings, QStandardPaths
 
+from fields_app.stored_values import stored_flag, stored_folder
+
 
 class ViewSettings:
     """Typed access to the view's part of a QSettings store.
@@ -41,7 +43,7 @@ class ViewSettings:
     @property
     def transparent(self) -> bool:
         """Whether pictures have no background."""
-        return str(self._store.value("view/transparent", "false")).lower() in ("true", "1")
+        return stored_flag(self._store, "view/transparent")
 
     @transparent.setter
     def transparent(self, on: bool) -> None:
@@ -50,10 +52,7 @@ class ViewSettings:
     @property
     def picture_folder(self) -> Path:
         """Where the last picture was saved."""
-        remembered = str(self._store.value("folders/picture", ""))
-        if remembered and Path(remembered).is_dir():
-            return Path(remembered)
-        return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation) or Path.home())
+        return stored_folder(self._store, "folders/picture", QStandardPaths.StandardLocation.PicturesLocation)
 
     @picture_folder.setter
     def picture_folder(self, folder: Path) -> None:

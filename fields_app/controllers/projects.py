@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from fields_app.controllers.autosave import ORIGIN, AutosaveController
 from fields_app.controllers.engine import Engine
-from fields_app.document import Document, same_content
+from fields_app.controllers.unsaved_changes import UnsavedChanges
+from fields_app.document import Document
 from fields_app.panels.message_bar import MessageBar
 from fields_app.recovery import LeftBehind, RecoveryFolder, default_root
 from fields_app.session import Session
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 SUFFIX = ".fields"
 _EMBED = "embed"
-_SETTLE = 150  # milliseconds after a change until the modified mark is looked at again
 
 
 class Answer(enum.Enum):
@@ -84,25 +84,17 @@ class ProjectsController(QObject):
         self.autosave = AutosaveController(session, messages, recovery, self._view, lambda: self.modified, self)
         self.autosave.start(settings.autosave_seconds)
         self._files: ProjectFiles | None = None
-        self._clean = session.document()
-        self._modified = False
-        self._recovered = False  # came from a crash: unsaved, although nothing has changed since
+        self._unsaved = UnsavedChanges(session, self)
+        self._unsaved.changed.connect(self.changed)
         self._given_up = False  # the user let go of unsaved changes
         self._waiting: _Wanted | None = None
         self._jobs = Jobs(self)
         self._jobs.busy_changed.connect(self.busy_changed)
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(_SETTLE)
-        self._settle.timeout.connect(self._look)
-        for signal in (session.code_changed, session.document_changed, session.photos_changed):
-            signal.connect(self._settle.start)
 
     @property
     def modified(self) -> bool:
         """Whether there is something that no file holds yet."""
-        self._look()
-        return self._modified
+        return self._unsaved.there
 
     @property
     def busy(self) -> bool:
@@ -150,8 +142,9 @@ class ProjectsController(QObject):
             files.save(document, path, view, token, embed=embed)
 
         def saved(_: object) -> None:
-            self.path, self._recovered = path, False
-            self._accept(document)
+            self.path = path
+            self._unsaved.accept(document)
+            self.changed.emit()
             self._remember(path)
             self._messages.show_info(self.tr("Saved %1").replace("%1", str(path)))
             if not self.modified:
@@ -221,7 +214,6 @@ class ProjectsController(QObject):
         """End timers and threads. What is being saved is saved first; unsaved work that nobody was asked about, as
         when the computer shuts down, is offered at the next start.
         """
-        self._settle.stop()
         self._jobs.finish()
         if self.modified and not self._given_up:
             self.autosave.copy()
@@ -231,7 +223,7 @@ class ProjectsController(QObject):
             self.autosave.stop()
             self.autosave.recovery.close()
         self._given_up = True
-        self._settle.stop()
+        self._unsaved.stop()
 
     def _view(self) -> Mapping[str, Scalar]:
         return {_EMBED: self.embed, ORIGIN: str(self.path) if self.path is not None else ""}
@@ -241,9 +233,10 @@ class ProjectsController(QObject):
         self._clear(document)
 
     def _clear(self, document: Document | None = None) -> None:
-        self.path, self.embed, self._recovered = None, False, False
+        self.path, self.embed = None, False
         self._session.restore(document or Document())
-        self._accept(self._session.document())
+        self._unsaved.accept(self._session.document())
+        self.changed.emit()
         self.autosave.forget()
         self._messages.clear()
         self.opened.emit()
@@ -271,14 +264,14 @@ class ProjectsController(QObject):
     def _put(self, wanted: _Wanted, project: OpenedProject) -> None:
         origin = str(project.view.get(ORIGIN, ""))
         self.path = wanted.path if wanted.left is None else Path(origin) if origin else None
-        self._recovered = wanted.left is not None
         self.embed = bool(project.view.get(_EMBED, project.embeds))
         if wanted.left is None:
             self.autosave.forget()
             self._remember(wanted.path)
         self._session.restore(project.document)
         self._session.set_mesh("", project.rest_mesh)
-        self._accept(self._session.document())
+        self._unsaved.accept(self._session.document(), in_a_file=wanted.left is None)
+        self.changed.emit()
         if project.missing:
             self._tell_missing(project.missing)
         else:
@@ -306,20 +299,6 @@ class ProjectsController(QObject):
         places = "\n".join(str(place) for photo in missing[:20] for place in photo.sought)
         remedy = self.tr("What to do: File > Find missing photos. The heads can be edited and exported without them.")
         self._messages.show_warning(text, "\n".join((self.tr("Looked for:"), places, remedy)))
-
-    def _look(self) -> None:
-        """See whether anything has changed since the last save."""
-        self._settle.stop()
-        modified = self._recovered or not same_content(self._clean, self._session.document())
-        if modified != self._modified:
-            self._modified = modified
-            self.changed.emit()
-
-    def _accept(self, document: Document) -> None:
-        """This is what the file holds."""
-        self._clean = document
-        self._look()
-        self.changed.emit()
 
     def _remember(self, path: Path) -> None:
         self._settings.remember_project(path)
