@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +9,11 @@ import pyvista as pv
 from numpy.typing import NDArray
 
 from fields_app import style
+from fields_app.panels import studio_lights
 from fields_app.panels.head_actor import HeadActor, ViewMode, smooth_normals
 from fields_app.panels.photo_backdrop import PhotoBackdrop, PhotoView
-from fields_core.render.sketch import Lamp, Viewpoint
+from fields_app.panels.studio_lights import rgb
+from fields_core.render.sketch import Viewpoint
 
 if TYPE_CHECKING:
     from fields_core.datatypes import HeadMesh
@@ -23,14 +24,7 @@ __all__ = ["HeadScene", "ViewMode", "smooth_normals"]
 _DISTANCE = 4.2  # head heights between camera and head: about a portrait lens
 _VIEW_ANGLE = 17.0
 _NARROWEST = 0.54  # width by height of a picture that the head just fits into
-# Key, fill and rim light in the camera's frame (x right, y up, z towards the camera), with intensity and colour.
-_LIGHTS = (
-    ((-0.9, 1.0, 1.2), 0.72, "#fff4e8"),
-    ((1.3, 0.1, 0.9), 0.30, "#dbe8ff"),
-    ((0.7, 1.1, -1.3), 0.55, "#cfe4ff"),
-)
 _BAR = "mm"
-LIGHT_AZIMUTH, LIGHT_ELEVATION = -37.0, 34.0  # degrees: where the key light stands
 
 
 class HeadScene:
@@ -53,7 +47,7 @@ class HeadScene:
         self._mode = ViewMode.SHADED
         self._landmarks, self._smooth = False, False
         self._background = (style.VIEW_BOTTOM, style.VIEW_TOP)
-        self._light = (LIGHT_AZIMUTH, LIGHT_ELEVATION)
+        self._light = (studio_lights.AZIMUTH, studio_lights.ELEVATION)
         self._yaw, self._pitch, self._zoom = 0.0, 0.0, 1.0
         self._pan = np.zeros(2)
         self._centre, self._height = np.zeros(3), 0.3
@@ -101,8 +95,8 @@ class HeadScene:
         camera = self._plotter.camera
         to_clip = camera.GetCompositeProjectionTransformMatrix(width / height, -1.0, 1.0)
         view = Viewpoint(_matrix(camera.GetViewTransformMatrix()), _matrix(to_clip), width, height)
-        bottom, top = _rgb(self._background[0]), _rgb(self._background[1])
-        return self._head.sketched(view, _lamps(*self._light), (bottom, top))
+        bottom, top = rgb(self._background[0]), rgb(self._background[1])
+        return self._head.sketched(view, studio_lights.lamps(*self._light), (bottom, top))
 
     def show(self, mesh: HeadMesh | None, texture: Array | None) -> None:
         """Show a head: in place when only its points moved."""
@@ -180,7 +174,7 @@ class HeadScene:
         """Where the key light stands as the viewer sees it, degrees: to the right of the viewer, and above."""
         self._light = ((azimuth + 180.0) % 360.0 - 180.0, min(max(elevation, -90.0), 90.0))
         for renderer in self._renderers():
-            _aim(renderer, *self._light)
+            studio_lights.aim(renderer, *self._light)
 
     def set_photo(self, photo: PhotoView | None) -> None:
         """Look through the camera of a photo, with the photo behind the head; None: the free view again."""
@@ -230,12 +224,8 @@ class HeadScene:
         """Lights and background of a renderer."""
         bottom, top = self._background
         renderer.set_background(bottom, top=None if top == bottom else top)
-        renderer.remove_all_lights()
-        for position, intensity, colour in _LIGHTS:
-            renderer.add_light(
-                pv.Light(position=position, color=colour, intensity=intensity, light_type="camera light")
-            )
-        _aim(renderer, *self._light)
+        studio_lights.put_up(renderer)
+        studio_lights.aim(renderer, *self._light)
         renderer.SetUseFXAA(self._smooth)
 
     def _colour_bar_text(self) -> None:
@@ -298,33 +288,3 @@ class HeadScene:
 def _matrix(matrix: Any) -> Array:
     """(4, 4) of a vtkMatrix4x4."""
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
-
-
-@lru_cache
-def _rgb(colour: str) -> tuple[float, float, float]:
-    """[0, 1]; pyvista takes a tenth of a millisecond for it."""
-    return pv.Color(colour).float_rgb
-
-
-@lru_cache(maxsize=1)
-def _lamps(azimuth: float, elevation: float) -> list[Lamp]:
-    """The lights with the key light turned."""
-    positions = [_key_place(azimuth, elevation), *(position for position, _, _ in _LIGHTS[1:])]
-    lamps = []
-    for position, (_, intensity, colour) in zip(positions, _LIGHTS, strict=True):
-        red, green, blue = _rgb(colour)
-        lamps.append(Lamp(position, (intensity * red, intensity * green, intensity * blue)))
-    return lamps
-
-
-def _aim(renderer: Any, azimuth: float, elevation: float) -> None:
-    """Turn the key light; the others stay."""
-    renderer.lights[0].position = _key_place(azimuth, elevation)
-
-
-def _key_place(azimuth: float, elevation: float) -> tuple[float, float, float]:
-    sideways, above = np.radians([azimuth, elevation])
-    distance = float(np.linalg.norm(_LIGHTS[0][0]))
-    direction = (np.sin(sideways) * np.cos(above), np.sin(above), np.cos(sideways) * np.cos(above))
-    x, y, z = (distance * float(part) for part in direction)
-    return x, y, z
