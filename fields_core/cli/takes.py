@@ -106,7 +106,8 @@ def run_show(arguments: argparse.Namespace, terminal: Terminal) -> int:
         video = "yes" if take.has_pictures else "no"
         numbers = (f"{take.duration:.1f}", str(len(take)), f"{take.frames_per_second:.1f}", str(len(take.tracks)))
         table.add_row(argument, *numbers, video, take.header.source)
-    terminal.table(table)
+    if failures < len(arguments.takes):
+        terminal.table(table)
     return 0 if not failures else 1 if failures < len(arguments.takes) else 2
 
 

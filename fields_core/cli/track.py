@@ -107,6 +107,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         terminal.note(f"{address}: {sender.sent} frames sent, {sender.skipped} skipped, {sender.failed} failed")
         if sender.last_error:
             terminal.warn(f"{address}: {sender.last_error}")
+    if not tally.frames:
+        raise SettingsError(
+            f"Not one frame came from {source.name}",
+            expected="a video, a folder of pictures, a camera or a stream that shows something",
+            remedy="fields reconstruct makes heads of single photos." if not source.live else "Try it again.",
+        )
     terminal.note(_summary(take, tally, pipeline.counters))
     return 0 if tally.faces else 1
 

@@ -101,20 +101,41 @@ def labelled_csv(path: Path, name: str) -> Source:
     of one person stay together when some are held out). Others are ignored.
 
     Raises:
-        LabelError: no such file, no ``image`` column, a label that names no emotion, or a number out of range.
+        LabelError: no such file, no ``image`` column, no photo, a photo twice, a label that names no emotion, or a
+            number out of range.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if "image" not in (reader.fieldnames or ()):
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns = [(column or "").strip().lower() for column in reader.fieldnames or ()]
+            if "image" not in columns:
                 raise LabelError(
                     f"{path} has no column named image",
-                    expected="columns image, label, valence, arousal",
-                    found=", ".join(reader.fieldnames or ()) or "an empty file",
+                    expected="columns image, label, valence, arousal, separated by commas",
+                    found=", ".join(columns) or "an empty file",
+                    remedy="Name the columns in the first line, and save the table with commas.",
                 )
+            reader.fieldnames = columns
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(f"{path} cannot be read", expected="a CSV file in UTF-8", found=str(error)) from error
+        raise LabelError(
+            f"{path} cannot be read",
+            expected="a CSV file in UTF-8",
+            found=str(error),
+            remedy='In a spreadsheet program save it as "CSV UTF-8".' if not isinstance(error, OSError) else "",
+        ) from error
+    if not rows:
+        raise LabelError(f"{path} lists no photo", expected="a line for each photo", found="the names of columns alone")
+    lines: dict[str, int] = {}
+    for number, row in enumerate(rows, start=2):
+        first = lines.setdefault((row["image"] or "").strip(), number)
+        if first != number:
+            raise LabelError(
+                f"Line {number} of {path} lists a photo again",
+                expected="one line for each photo",
+                found=f"{row['image']} in line {first} too",
+                remedy="Remove the wrong one.",
+            )
     return Source(name, tuple(_csv_entry(path, number, row) for number, row in enumerate(rows, start=2)))
 
 

@@ -129,6 +129,9 @@ def test_unlabelled_photos_have_no_intensity(folder: Path) -> None:
         ("image,label,valence,arousal\na.jpg,happy,2,0\n", "between -1 and 1"),
         ("image,label,valence,arousal\na.jpg,happy,nan,0\n", "between -1 and 1"),
         ("image,label,valence,arousal\na.jpg,happy,high,0\n", "could not convert"),
+        ("image;label\na.jpg;happy\n", "with commas"),
+        ("image,label\n", "lists no photo"),
+        ("image,label\na.jpg,happy\nb.jpg,\na.jpg,sad\n", "line 2 too"),
         ("image,label\n../../secret.jpg,happy\n", "names no photo"),
         ("image,label\n,happy\n", "names no photo"),
     ],
@@ -139,6 +142,20 @@ def test_label_files_that_make_no_sense_are_refused_by_line(text: str, fragment:
     with pytest.raises(LabelError) as caught:
         labelled_csv(path, "mine")
     assert fragment in str(caught.value)
+
+
+def test_columns_are_found_whatever_their_case_and_the_spaces_around_them(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("Image, Label , person\na.jpg, happy, Zoë\n", "utf-8")
+    (entry,) = labelled_csv(path, "mine").entries
+    assert (entry.key, entry.label, entry.person) == ("a_jpg", Emotion.HAPPY, "Zoë")
+
+
+def test_a_label_file_in_another_encoding_says_how_to_save_it(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_bytes("image,person\na.jpg,Zoë\n".encode("latin-1"))
+    with pytest.raises(LabelError) as caught:
+        labelled_csv(tmp_path / "labels.csv", "mine")
+    assert "CSV UTF-8" in caught.value.remedy
 
 
 def test_a_missing_label_file_is_said_to_be_missing(tmp_path: Path) -> None:

@@ -55,6 +55,16 @@ def test_a_clip_without_a_face_gives_an_empty_head_and_says_so(
     assert "3 frames, a face in 0 of them" in capfd.readouterr().err
 
 
+def test_a_photo_is_no_video_and_leaves_no_take(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    photo = tmp_path / "me.jpg"
+    cv2.imwrite(str(photo), data.astronaut()[..., ::-1])
+    assert main(["track", str(photo), "--out", str(tmp_path / "me.take")]) == NOTHING_DONE
+    said = capfd.readouterr().err
+    assert "Not one frame came from me.jpg" in said
+    assert "fields reconstruct" in said
+    assert not (tmp_path / "me.take").exists()
+
+
 def test_recording_stops_after_the_time_asked_for(
     clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
