@@ -101,8 +101,8 @@ def labelled_csv(path: Path, name: str) -> Source:
     of one person stay together when some are held out). Others are ignored.
 
     Raises:
-        LabelError: no such file, no ``image`` column, no photo, a photo twice, a label that names no emotion, or a
-            number out of range.
+        LabelError: no such file, no ``image`` column, no photo, a line without a cell for each column, a photo twice, a
+            label that names no emotion, or a number out of range.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -128,6 +128,13 @@ def labelled_csv(path: Path, name: str) -> Source:
         raise LabelError(f"{path} lists no photo", expected="a line for each photo", found="the names of columns alone")
     lines: dict[str, int] = {}
     for number, row in enumerate(rows, start=2):
+        if missing := sum(cell is None for cell in row.values()):
+            raise LabelError(
+                f"Line {number} of {path} is too short",
+                expected=f"{len(columns)} cells: {', '.join(columns)}",
+                found=str(len(columns) - missing),
+                remedy="Leave a cell empty between its commas where nothing is known.",
+            )
         first = lines.setdefault((row["image"] or "").strip(), number)
         if first != number:
             raise LabelError(

@@ -134,6 +134,8 @@ def test_unlabelled_photos_have_no_intensity(folder: Path) -> None:
         ("image,label\na.jpg,happy\nb.jpg,\na.jpg,sad\n", "line 2 too"),
         ("image,label\n../../secret.jpg,happy\n", "names no photo"),
         ("image,label\n,happy\n", "names no photo"),
+        ("image,person,label\na.jpg,x,happy\nb.jpg,sad\n", "Line 3"),
+        ("image,person,label\na.jpg,x,happy\nb.jpg,sad\n", "3 cells: image, person, label"),
     ],
 )
 def test_label_files_that_make_no_sense_are_refused_by_line(text: str, fragment: str, tmp_path: Path) -> None:
