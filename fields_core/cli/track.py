@@ -143,6 +143,8 @@ class _Tally:
 
 def _watch(pipeline: LivePipeline, tally: _Tally, terminal: Terminal) -> None:
     """Show how far it is until it is over. Ctrl-C ends a camera's recording and is no failure; of a file it is one."""
+    from fields_core.live.pipeline import LiveState
+
     said = ""
     with terminal.progress() as bar:
         pipeline.start()
@@ -153,7 +155,8 @@ def _watch(pipeline: LivePipeline, tally: _Tally, terminal: Terminal) -> None:
                 total = total or getattr(pipeline.source, "length", 0)
                 counters = pipeline.counters
                 bar.show(Progress(tally.frames, total, f"{counters.tracked_rate:.0f} frames/s"))
-                trouble = str(pipeline.error) if pipeline.error is not None and pipeline.running else ""
+                # A camera that broke off may come back. What ends the run is said once, at its end.
+                trouble = str(pipeline.error) if pipeline.error and pipeline.state is LiveState.LOST else ""
                 if trouble and trouble != said:
                     terminal.warn(trouble)
                 said = trouble

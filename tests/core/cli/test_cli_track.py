@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +12,10 @@ import pytest
 from skimage import data
 
 from fields_core.cli import NOTHING_DONE, main
+from fields_core.errors import SourceError
 from fields_core.head import load_head
+from fields_core.live.camera import CameraSource
+from fields_core.live.tracker import Tracker
 from fields_core.takes.take import load_take
 
 FRAMES = 12
@@ -104,6 +109,26 @@ def test_a_source_that_is_not_there_leaves_no_take(tmp_path: Path, capfd: pytest
         assert main(["track", str(source), "--out", str(tmp_path / "a.take")]) == NOTHING_DONE
         assert source.name in capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["broken.mp4"]
+
+
+def test_a_camera_that_is_not_there_is_said_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(number: int, parameters: list[float]) -> None:
+        raise SourceError(f"There is no camera {number}")
+
+    class Slow(Tracker):
+        """Still loads when the camera has failed, and longer than between two looks at the run."""
+
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            time.sleep(1.0)
+            super().__init__(*arguments, **more)
+
+    monkeypatch.setattr("fields_core.live.source.find_source", lambda text: CameraSource(int(text), opener=absent))
+    monkeypatch.setattr("fields_core.live.tracker.Tracker", Slow)
+    assert main(["track", "7", "--out", str(tmp_path / "a.take"), "--coder", "fit"]) == NOTHING_DONE
+    assert capfd.readouterr().err.count("There is no camera 7") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_take_is_never_overwritten(clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
