@@ -43,6 +43,10 @@ def run_bulk(arguments: argparse.Namespace, terminal: Terminal) -> int:
             raise SettingsError(f"--{option} makes no sense with --shards or --cluster", remedy="Leave it out.")
     if arguments.workers is not None and arguments.workers < 1:
         raise SettingsError("Nobody would work", expected="--workers 1 or more", found=str(arguments.workers))
+    if arguments.shard_size < 1:
+        raise SettingsError(
+            "A shard must hold photos", expected="--shard-size 1 or more", found=str(arguments.shard_size)
+        )
     (table,) = parse_choices(arguments.format or "parquet", ("parquet", "jsonl"), "format")[:1]
     out = writable_folder(arguments.out).resolve()
     terminal.note("Loading ...")

@@ -245,6 +245,17 @@ def test_the_command_line_says_what_makes_no_sense(tmp_path: Path, capfd: pytest
         assert "error" in capfd.readouterr().err
 
 
+def test_options_are_looked_at_before_what_is_installed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(table: str) -> None:
+        raise SettingsError(f"{table} is not installed")
+
+    monkeypatch.setattr("fields_core.bulk.shard_table.require_format", nothing)
+    assert main(["reconstruct", "--shards", "x.jpg", "--out", str(tmp_path), "--shard-size", "-3"]) == 2
+    assert "--shard-size 1 or more" in capfd.readouterr().err
+
+
 def test_the_command_line_does_what_is_left(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
