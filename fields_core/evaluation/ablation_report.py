@@ -33,6 +33,7 @@ _COLUMNS: tuple[tuple[Column, Callable[[Scores], float]], ...] = (
 )
 _RATIO = "|intensity ratio - 1|"
 _ACCURACIES = ("branch accuracy", "probe accuracy")
+_RECALLS = ("branch macro recall", "balanced probe macro recall")
 _CLAIMS = (
     ("direct 3D", "no-direct-3d"),
     ("3D truth, direct and as intensity,", "no-3d-truth"),
@@ -160,9 +161,12 @@ def _verdicts(runs: Sequence[ScoredRun]) -> Table:
             if (gain := paired_gain(runs, name, value, great)) is not None
         }
         if found:
-            accuracies = [found[measure] for measure in _ACCURACIES]
-            rows.append((claim, *accuracies, found[_RATIO], _sentence(claim, accuracies, found[_RATIO])))
-    columns = ("claim", *_ACCURACIES, _RATIO, "better emotion recognition and a truer intensity?")
+            accuracies, recalls = ([found[measure] for measure in some] for some in (_ACCURACIES, _RECALLS))
+            sentence = _sentence(claim, accuracies, found[_RATIO])
+            if "worse" in recalls:
+                sentence += "; of the mean class fewer are found"
+            rows.append((claim, *accuracies, *recalls, found[_RATIO], sentence))
+    columns = ("claim", *_ACCURACIES, *_RECALLS, _RATIO, "better emotion recognition and a truer intensity?")
     return Table("Whether the claims hold", tuple(map(Column, columns)), tuple(rows))
 
 

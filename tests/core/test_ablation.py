@@ -213,6 +213,19 @@ def test_a_part_that_harms_is_said_to() -> None:
     )
 
 
+def test_a_gain_in_accuracy_that_costs_rare_classes_is_said_to() -> None:
+    better = scored("full", (0.80, 1.0), (0.81, 1.0), (0.82, 1.0))
+    worse = scored("plain-cross-entropy", (0.70, 1.3), (0.712, 1.3), (0.72, 1.31))
+    assert str(ablation_tables(scores(0.1, 1.0), [*better, *worse])[3].rows[0][-1]).endswith("closer to 1")
+    rare = [
+        dataclasses.replace(run, scores=dataclasses.replace(run.scores, branch_macro_recall=0.6 + run.seed / 1000))
+        for run in worse
+    ]
+    verdict = str(ablation_tables(scores(0.1, 1.0), [*better, *rare])[3].rows[0][-1])
+    assert verdict.startswith("yes")
+    assert verdict.endswith("; of the mean class fewer are found")
+
+
 def test_at_most_so_many_samples_evenly_spread() -> None:
     class Numbers(list[int]):
         pass
