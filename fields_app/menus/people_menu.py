@@ -41,9 +41,14 @@ class PeopleMenu(QObject):
 
         self.menu = QMenu(self.tr("&People"), window)
         window.menuBar().insertMenu(window.view_menu.menuAction(), self.menu)
-        self._add(self.tr("&Next person"), "Ctrl+Tab", self.tr("Through all photos"), lambda: self._step(1))
-        self._add(self.tr("Pre&vious person"), "Ctrl+Shift+Tab", self.tr("Through all photos"), lambda: self._step(-1))
-        self._add(self.tr("&Rename"), "Shift+F2", self.tr("The selected person"), panel.rename)
+        through = self.tr("Through all photos")
+        steps = (
+            self._add(self.tr("&Next person"), "Ctrl+Tab", through, lambda: self._step(1)),
+            self._add(self.tr("Pre&vious person"), "Ctrl+Shift+Tab", through, lambda: self._step(-1)),
+        )
+        self._add(
+            self.tr("&Rename"), "Shift+F2", self.tr("The selected person"), panel.rename, panel.rename_action
+        )  # fmt: skip
         self.menu.addSeparator()
         self._add(
             self.tr("&Merge into one person"), "Ctrl+G", self.tr("One shape from all photos of the selected faces"),
@@ -57,7 +62,7 @@ class PeopleMenu(QObject):
             self.tr("&Delete selected faces"), "", self.tr("Photos stay"), panel.delete, panel.delete_action
         )  # fmt: skip
         self.menu.addSeparator()
-        self._add(
+        copy = self._add(
             self.tr("&Copy expression"), "Ctrl+Alt+C", self.tr("Of the face on show, with the jaw"),
             people.copy_expression,
         )  # fmt: skip
@@ -77,14 +82,22 @@ class PeopleMenu(QObject):
             people.subtract_rest, panel.subtract_action,
         )  # fmt: skip
         self.menu.addSeparator()
-        self._add(
-            self.tr("Find faces a&gain"), "", self.tr("In the photo on show, as if it were new"),
-            reconstruction.find_faces,
+        of_photo = (
+            self._add(
+                self.tr("Find faces a&gain"), "", self.tr("In the photo on show, as if it were new"),
+                reconstruction.find_faces,
+            ),
+            self._add(
+                self.tr("Remove p&hoto"), "", self.tr("Takes the photo on show and its people out; the file stays"),
+                self._remove_photo,
+            ),
         )  # fmt: skip
-        self._add(
-            self.tr("Remove p&hoto"), "", self.tr("Takes the photo on show and its people out; the file stays"),
-            self._remove_photo,
-        )  # fmt: skip
+        self._steps, self._copy, self._of_photo = steps, copy, of_photo
+        for changed in (
+            session.photo_changed, session.selection_changed, session.document_changed, session.restored
+        ):  # fmt: skip
+            changed.connect(self._update)
+        self._update()
 
     def _add(
         self, text: str, shortcut: str, tip: str, slot: Callable[[], object], like: QAction | None = None
@@ -98,6 +111,14 @@ class PeopleMenu(QObject):
             action.setEnabled(like.isEnabled())
             like.enabledChanged.connect(action.setEnabled)
         return action
+
+    def _update(self) -> None:
+        """Grey out what would do nothing."""
+        for action in self._steps:
+            action.setEnabled(len(self._session.document().people) > 1)
+        self._copy.setEnabled(self._session.code is not None)  # without a photo, of the head on show
+        for action in self._of_photo:
+            action.setEnabled(self._session.entry is not None)
 
     def _step(self, by: int) -> None:
         people = self._window.people.list

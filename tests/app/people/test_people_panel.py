@@ -109,6 +109,7 @@ def test_the_people_menu_of_the_window_does_what_it_says(
     workbench.reconstruction.open_sample()
     qtbot.waitUntil(lambda: len(session.people) == 2)
     actions = {action.text().replace("&", ""): action for action in workbench.people_menu.menu.actions()}
+    assert all(actions[name].isEnabled() for name in ("Next person", "Rename", "Find faces again", "Remove photo"))
     actions["Next person"].trigger()
     assert session.selected == 1
     actions["Next person"].trigger()
@@ -129,3 +130,29 @@ def test_the_people_menu_of_the_window_does_what_it_says(
         window.undo_action.trigger()
     assert len(session.identities) == 2
     assert [person.edited for person in session.people] == [False, False]
+
+
+def test_without_a_photo_the_people_menu_offers_only_what_does_something(
+    open_workbench: Callable[..., Workbench], qtbot: QtBot
+) -> None:
+    workbench = open_workbench(FakeEngine(faces=1))
+    session = workbench.session
+    actions = {
+        action.text().replace("&", ""): action for action in workbench.people_menu.menu.actions() if action.text()
+    }
+
+    def offered() -> set[str]:
+        return {name for name, action in actions.items() if action.isEnabled()}
+
+    qtbot.waitUntil(lambda: session.code is not None)
+    assert offered() == {"Copy expression"}, "that of the head on show"
+    workbench.reconstruction.open_sample()
+    qtbot.waitUntil(lambda: len(session.people) == 1)
+    alone = offered()
+    assert {"Rename", "Copy expression", "Find faces again", "Remove photo"} <= alone
+    assert not {"Next person", "Previous person"} & alone, "there is nobody else"
+    actions["Remove photo"].trigger()
+    assert offered() == {"Copy expression"}
+    workbench.window.undo_action.trigger()
+    session.show(session.photos[0].id)
+    assert offered() == alone
