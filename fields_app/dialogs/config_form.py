@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QStyle,
+    QStyleOptionFrame,
+    QWidget,
+)
 
 from fields_app import style
 from fields_core.errors import SettingsError
@@ -14,6 +23,8 @@ from fields_core.training.config import TrainConfig
 from fields_core.training.descriptions import Setting, settings, value_of
 from fields_core.training.remarks import Remark
 from fields_core.training.runs import with_values
+
+_WIDTH, _MOST_WIDTH = 150, 260  # pixels; a name that is longer gets more
 
 Editor = QLineEdit | QCheckBox | QComboBox
 
@@ -62,6 +73,8 @@ class ConfigForm(QWidget):
         self._filling = True
         for name, editor in self._editors.items():
             _fill(editor, value_of(config, name))
+            if isinstance(editor, QLineEdit) and self._settings[name].hint is str:
+                _make_room(editor)
         self._filling = False
 
     def values(self) -> dict[str, Any]:
@@ -99,8 +112,8 @@ class ConfigForm(QWidget):
         editor.setAccessibleName(self.tr(description.label))
         editor.setAccessibleDescription(self.tr(description.sentence))
         editor.setToolTip(setting.name)
-        editor.setMinimumWidth(150)
-        editor.setMaximumWidth(260)
+        editor.setMinimumWidth(_WIDTH)
+        editor.setMaximumWidth(_MOST_WIDTH)
         name = QLabel(self.tr(description.label), self)
         name.setBuddy(editor)
         unit = QLabel(self.tr(description.unit), self)
@@ -175,6 +188,17 @@ def _fill(editor: Editor, value: Any) -> None:
     else:
         editor.setText("" if value is None else _text(value))
         editor.setCursorPosition(0)
+
+
+def _make_room(editor: QLineEdit) -> None:
+    """Wide enough for a name: the end tells those of one family apart."""
+    editor.ensurePolished()  # fonts and borders are those of the style sheet from then on
+    option = QStyleOptionFrame()
+    editor.initStyleOption(option)
+    inside = QSize(editor.fontMetrics().horizontalAdvance(editor.text()) + style.SMALL, 0)
+    whole = editor.style().sizeFromContents(QStyle.ContentsType.CT_LineEdit, option, inside, editor).width()
+    editor.setMinimumWidth(max(_WIDTH, whole))
+    editor.setMaximumWidth(max(_MOST_WIDTH, whole))
 
 
 def _value(setting: Setting, editor: Editor) -> Any:

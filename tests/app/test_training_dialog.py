@@ -15,9 +15,10 @@ import skimage.data
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QProgressBar, QStyle, QStyleOptionFrame
 from pytestqt.qtbot import QtBot
 
+from fields_app import style
 from fields_app.controllers.training_data import TrainingDataController
 from fields_app.dialogs.start_from import StartFrom
 from fields_app.dialogs.training_dialog import TrainingDialog
@@ -67,6 +68,21 @@ class TestDialog:
         odd = dataclasses.replace(TINY, intensity_scale=0.0125, threads=3, seed=5)
         dialog.show_config(odd)
         assert dialog.config == odd
+
+    @pytest.mark.parametrize("network", ["pose", "shape", "expression"])
+    def test_the_names_of_networks_are_shown_to_their_ends(
+        self, dialog: TrainingDialog, qtbot: QtBot, qapp: QApplication, network: str
+    ) -> None:
+        style.apply(qapp)
+        dialog.show_config(PRESETS["default"])
+        name = self.line(dialog, f"encoder.{network}_backbone")
+        dialog.pages.setCurrentIndex(3)
+        dialog.show()
+        qtbot.waitUntil(name.isVisible)
+        option = QStyleOptionFrame()
+        name.initStyleOption(option)
+        room = name.style().subElementRect(QStyle.SubElement.SE_LineEditContents, option, name).width()
+        assert name.fontMetrics().horizontalAdvance(name.text()) < room
 
     def test_a_wrong_value_is_explained_in_place_and_nothing_starts(self, dialog: TrainingDialog) -> None:
         assert dialog.start_button.isEnabled()
