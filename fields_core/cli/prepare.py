@@ -85,7 +85,7 @@ def _published(out: Path, status: int) -> int:
 
 def _prepare(arguments: argparse.Namespace, out: Path, terminal: Terminal) -> int:
     terminal.note("Loading the face detector ...")
-    from fields_core.data.prepare import prepare
+    from fields_core.data.prepare import discard_empty, prepare
     from fields_core.detection.face_detector import FaceDetector
     from fields_core.progress import CancelToken
 
@@ -96,6 +96,8 @@ def _prepare(arguments: argparse.Namespace, out: Path, terminal: Terminal) -> in
     with FaceDetector() as detector, terminal.progress() as progress:
         for source in sources:
             report = prepare(source, out, detector, progress.show_or_tell, CancelToken())
+            if not report.kept:
+                discard_empty(source.name, out, len(source.entries))
             terminal.write(report.summary() + "\n")
             kept, dropped = kept + report.kept, dropped + len(report.dropped)
     return _status(kept, dropped)

@@ -14,7 +14,7 @@ from fields_core.data.shards import shard_path, write_shard
 from fields_core.data.sources import Dropped, Entry, Source, source_digest
 from fields_core.detection.crop import crop_face
 from fields_core.detection.face_detector import FaceDetector
-from fields_core.errors import FieldsError, SettingsError
+from fields_core.errors import ExportError, FieldsError, SettingsError
 from fields_core.files import replacing
 from fields_core.progress import CancelToken, Progress, ProgressCallback
 
@@ -59,6 +59,21 @@ def prepare(
         source_digest(source),
     )
     return replace(report, dropped=source.dropped + report.dropped)
+
+
+def discard_empty(name: str, folder: Path, count: int) -> None:
+    """Remove the shards of ``count`` photos of which none was kept. What was dropped stays on record.
+
+    Raises:
+        ExportError: one cannot be removed.
+    """
+    for number in range(-(-count // SHARD_ENTRIES)):
+        path = shard_path(folder, name, number)
+        for made in (path, path.with_suffix(".index.json")):
+            try:
+                made.unlink(missing_ok=True)
+            except OSError as error:
+                raise ExportError(f"Cannot remove {made}", found=error.strerror or str(error)) from error
 
 
 def write_samples(

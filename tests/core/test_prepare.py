@@ -105,6 +105,9 @@ def test_photos_that_are_not_there_are_named_and_nothing_kept_is_a_failure(
     (tmp_path / "labels.csv").write_text("image,label\na.jpg,happy\nb.png,\nd.png,\ne.png,\n")
     assert main(["prepare", str(tmp_path / "labels.csv"), "--out", str(tmp_path / "out")]) == 2
     assert "4  no such file: a_jpg, b_png, d_png, ..." in capsys.readouterr().out
+    assert not list((tmp_path / "out").glob("*.tar")), "an empty data set could be trained on by mistake"
+    assert not list((tmp_path / "out").glob("*.index.json"))
+    assert len(json.loads((tmp_path / "out" / "labels-000000.json").read_text())["dropped"]) == 4
 
 
 def test_labels_go_by_their_common_names() -> None:
