@@ -88,6 +88,11 @@ class PhotoEntry:
     """Whether faces have been looked for. With no people then, there are none, or the user removed them."""
     id: str = field(default_factory=new_id)
 
+    @property
+    def file_name(self) -> str:
+        """For messages: with the ending, where there is a file."""
+        return self.path.name if self.path is not None else self.name
+
     def with_photo(self, photo: Photo) -> PhotoEntry:
         """The same with the pixels in memory."""
         return replace(self, photo=photo, people=tuple(person.with_photo(photo) for person in self.people))

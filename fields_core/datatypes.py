@@ -38,7 +38,13 @@ class Photo:
 
     @property
     def name(self) -> str:
+        """Short, for titles and for files made of it."""
         return self.path.stem if self.path is not None else "picture"
+
+    @property
+    def file_name(self) -> str:
+        """For messages: with the ending, which tells me.jpg from me.png."""
+        return self.path.name if self.path is not None else self.name
 
 
 @dataclass(frozen=True, eq=False)

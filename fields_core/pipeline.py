@@ -96,7 +96,7 @@ class Reconstructor:
         faces = self._detector.detect(photo)
         if not faces:
             raise NoFaceError(
-                f"No face found in {photo.name}",
+                f"No face found in {photo.file_name}",
                 expected="at least one face, seen from the front or the side, some 12 pixels wide or more",
                 found=f"none in {photo.width} x {photo.height} pixels",
                 remedy="Use a larger or sharper photo, or crop it to the face.",

@@ -91,7 +91,7 @@ class PeopleController(QObject):
         document = self._session.document()
         entry = next((entry for entry in document.photos if entry.id == photo), None)
         if entry is not None:
-            text = self.tr("Remove photo %1").replace("%1", entry.name)
+            text = self.tr("Remove photo %1").replace("%1", entry.file_name)
             self._editing.change(people_edits.without_photo(document, photo), text)
 
     def merge(self, people: Sequence[str]) -> None:
@@ -207,7 +207,7 @@ class PeopleController(QObject):
         if len(ids := fusion.people) > 2 and fused.weights[least] < _SOMEBODY_ELSE / len(ids):
             photo = document.photo_of(ids[least].id)
             text = self.tr("%1 does not look like the others and hardly counted; is it somebody else?")
-            self._messages.show_warning(text.replace("%1", photo.name if photo is not None else ""))
+            self._messages.show_warning(text.replace("%1", photo.file_name if photo is not None else ""))
             return
         text = self.tr("One shape from %1 photos.").replace("%1", str(len(ids)))
         self._messages.show_info(text)

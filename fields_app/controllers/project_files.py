@@ -157,7 +157,7 @@ class ProjectFiles:
             small = thumbnail(entry.photo.pixels)
         shown = entry.photo or (entry.people[0].original.photo if entry.people else None)
         return ProjectPhoto(
-            name=entry.path.name if entry.path is not None else entry.name,
+            name=entry.file_name,
             width=shown.width if shown is not None else known.width if known is not None else 0,
             height=shown.height if shown is not None else known.height if known is not None else 0,
             path=entry.path,

@@ -249,7 +249,7 @@ class PeoplePanel(QFrame):
 
     def _tip(self, document: Document, person: Person) -> str:
         photo, group = document.photo_of(person.id), document.of_identity(person.identity)
-        lines = [_name(document, person), photo.path.name if photo and photo.path else photo.name if photo else ""]
+        lines = [_name(document, person), photo.file_name if photo else ""]
         if len(group) > 1 and person.alone is not None:
             lines.append(self.tr("one shape from %1 photos").replace("%1", str(len(group))))
         lines.append(self.tr("Ctrl or Shift and click: select several; double click or F2: rename"))

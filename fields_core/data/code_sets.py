@@ -218,7 +218,8 @@ def _sample(codes: CodeSet, number: int, source: str, head: HeadModel, intensity
         left, top, side = 0.0, 0.0, float(photo.width)
     else:
         raise CodeFileError(
-            f"{photo.name} is not square", found=f"{photo.width} x {photo.height} pixels and no squares in the code set"
+            f"{photo.file_name} is not square",
+            found=f"{photo.width} x {photo.height} pixels and no squares in the code set",
         )
     code = FaceCode(**{item.name: getattr(codes.code, item.name)[number : number + 1] for item in fields(FaceCode)})
     points = project(head.landmarks(head(code)), code.camera)[0, :, :2].double().numpy()

@@ -85,7 +85,7 @@ def surrounded(photo: Photo, box: Box | None, margin: float) -> Photo:
     seen = photo.pixels[max(0, low[1]) : max(0, high[1]), max(0, low[0]) : max(0, high[0])]
     # A box many times the photo would be a picture of nothing.
     if 0 in seen.shape or max(high[0] - low[0], high[1] - low[1]) > 4 * max(photo.width, photo.height):
-        raise PhotoError(f"The face's box lies outside {photo.name}", found=str(box))
+        raise PhotoError(f"The face's box lies outside {photo.file_name}", found=str(box))
     around = (max(0, -low[1]), max(0, high[1] - photo.height), max(0, -low[0]), max(0, high[0] - photo.width))
     pixels = cv2.copyMakeBorder(seen, *around, cv2.BORDER_CONSTANT, value=NEUTRAL_GROUND)
     return photo_from_array(np.ascontiguousarray(pixels, np.uint8), photo.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,6 +149,8 @@ def test_no_face_is_an_error_that_names_the_photo(head, photo):
         reconstructor.reconstruct(dataclasses.replace(photo, path=None))
     assert "picture" in caught.value.title
     assert caught.value.remedy
+    with Reconstructor(head, ScriptedDetector([])) as reconstructor, pytest.raises(NoFaceError, match=r"in me\.jpg\n"):
+        reconstructor.reconstruct(dataclasses.replace(photo, path=Path("photos/me.jpg")))
 
 
 def test_a_face_that_cannot_be_fitted_does_not_cost_the_others(head, photo):

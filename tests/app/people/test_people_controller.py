@@ -46,6 +46,13 @@ class TestController:
         editing.undo_stack.undo()
         assert names(three) == ["Person 1", "Person 2", "Person 3"]
 
+    def test_a_photo_that_is_removed_is_named_as_its_file_is(
+        self, people: PeopleController, editing: EditingController, session: Session
+    ) -> None:
+        (entry,) = session.add_photos([Path("/photos/me.png")])
+        people.remove_photo(entry.id)
+        assert editing.undo_stack.undoText() == "Remove photo me.png"
+
     def test_an_empty_name_is_no_name(
         self, people: PeopleController, editing: EditingController, three: Session
     ) -> None:
