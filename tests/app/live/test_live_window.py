@@ -20,12 +20,15 @@ from tests.app.live.faces import SMILE, WAIT, FakeTracker, clip, smile_of
 
 class TestWindow:
     @pytest.fixture
-    def workbench(self, open_workbench: Callable[..., Workbench], engine: FakeEngine, tmp_path: Path) -> Workbench:
+    def workbench(
+        self, open_workbench: Callable[..., Workbench], engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    ) -> Workbench:
         workbench = open_workbench(engine)
         workbench.settings.takes.take_folder = tmp_path
         workbench.live.make_source = lambda choice, size: SimulatedCamera(clip())
         workbench.live.make_tracker = lambda coder, settings: FakeTracker(engine.head, 2)  # type: ignore[assignment,return-value]
-        workbench.live_menu.panel_action.setChecked(True)
+        with qtbot.waitSignal(workbench.live.cameras_listed, timeout=WAIT):  # later it would put away the one below
+            workbench.live_menu.panel_action.setChecked(True)
         workbench.live_menu.panel.source.set_cameras([CameraDevice(0, "Test camera")])
         return workbench
 
