@@ -144,6 +144,8 @@ def open_workbench(qtbot: QtBot, qapp: QApplication, settings: Settings) -> Iter
         if wait:
             with qtbot.waitSignal(workbench.ready, timeout=WAIT):
                 workbench.show()
+            # The models are there a moment before the thread that read them is done.
+            qtbot.waitUntil(lambda: workbench.jobs_menu.jobs.jobs == (), timeout=WAIT)
         else:
             workbench.show()
         return workbench
