@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,11 +135,13 @@ def tell(terminal: Terminal, event: TrainingEvent) -> None:
             terminal.note(f"{stage} {step}/{steps}  loss {losses['total']:.4f}  {speed or f'{rate:.0f} images/s'}")
         case Validated(stage, step, metrics, best, _):
             measured = (
-                f"loss {metrics.loss:.4f}", f"landmarks {metrics.landmark_error:.2%}",
-                f"{metrics.vertex_millimetres:.2f} mm", f"intensity ratio {metrics.intensity_ratio:.2f}",
-                f"accuracy {metrics.accuracy:.2f}",
-            )  # fmt: skip
-            known = ", ".join(text for text in measured if "nan" not in text)  # what nothing held out can tell
+                (metrics.loss, f"loss {metrics.loss:.4f}"),
+                (metrics.landmark_error, f"landmarks {metrics.landmark_error:.2%}"),
+                (metrics.vertex_millimetres, f"{metrics.vertex_millimetres:.2f} mm"),
+                (metrics.intensity_ratio, f"intensity ratio {metrics.intensity_ratio:.2f}"),
+                (metrics.accuracy, f"accuracy {metrics.accuracy:.2f}"),
+            )
+            known = ", ".join(text for value, text in measured if not math.isnan(value))  # nothing held out may tell it
             terminal.note(f"{stage} {step} validated: {known}{' (best)' if best else ''}")
         case CheckpointSaved(stage, step):
             terminal.note(f"{stage} {step} saved")

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from fields_app import bootstrap, style
 from fields_app.controllers.editing import EditingController
+from fields_app.controllers.export import ExportController
 from fields_app.controllers.projects import Answer
 from fields_app.controllers.reconstruction import ReconstructionController
 from fields_app.controllers.training import TrainingController
@@ -129,6 +130,18 @@ def editing(session: Session, messages: MessageBar, engine: FakeEngine) -> Itera
     yield controller
     engine.gate.set()
     controller.stop()
+
+
+@pytest.fixture
+def export(
+    session: Session, messages: MessageBar, settings: Settings, engine: FakeEngine, qtbot: QtBot
+) -> Iterator[ExportController]:
+    controller = ExportController(session, messages, settings)
+    controller.set_engine(engine)
+    yield controller
+    engine.gate.set()
+    controller.stop()
+    qtbot.waitUntil(lambda: not controller.busy)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,18 +31,6 @@ from tests.app.engines import FakeEngine
 
 Open = Callable[..., Workbench]
 NOTHING_ELSE = {"overlay": False, "texture": False}
-
-
-@pytest.fixture
-def export(
-    session: Session, messages: MessageBar, settings: Settings, engine: FakeEngine, qtbot: QtBot
-) -> Iterator[ExportController]:
-    controller = ExportController(session, messages, settings)
-    controller.set_engine(engine)
-    yield controller
-    engine.gate.set()
-    controller.stop()
-    qtbot.waitUntil(lambda: not controller.busy)
 
 
 @pytest.fixture

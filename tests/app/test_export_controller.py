@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from pytestqt.qtbot import QtBot
 
 from fields_app.controllers.export import ExportController
@@ -13,18 +11,6 @@ from fields_app.panels.message_bar import MessageBar
 from fields_app.session import Session
 from fields_app.settings import ExportChoice, Settings
 from tests.app.engines import FakeEngine
-
-
-@pytest.fixture
-def export(
-    session: Session, messages: MessageBar, settings: Settings, engine: FakeEngine, qtbot: QtBot
-) -> Iterator[ExportController]:
-    controller = ExportController(session, messages, settings)
-    controller.set_engine(engine)
-    yield controller
-    engine.gate.set()
-    controller.stop()
-    qtbot.waitUntil(lambda: not controller.busy)
 
 
 class TestExport:
